@@ -1,0 +1,1 @@
+//! API keys and permissions at the gRPC door.

@@ -1,0 +1,123 @@
+//! What is known about an author before a comment is judged, and how authors are recognised
+//! without keeping their addresses.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::comment::Comment;
+use crate::site::PrivacyKey;
+
+/// Who wrote a comment, as far as the site can tell: a keyed hash (HMAC-SHA-256, first 16 bytes) of
+/// the platform's user id, else the mail address, else the IP prefix with the typed name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthorKey([u8; 16]);
+
+impl AuthorKey {
+    /// The strongest identity the comment carries; `None` if it carries none at all.
+    pub fn of(comment: &Comment, key: &PrivacyKey) -> Option<Self> {
+        let author = &comment.author;
+        if let Some(user) = &author.user_id {
+            return Some(Self(keyed_hash(key, "user", user.as_bytes())));
+        }
+        if let Some(email) = &author.email {
+            return Some(Self(keyed_hash(key, "mail", email.normalized().as_bytes())));
+        }
+        let ip = comment.client.ip?;
+        let mut guest = ip_prefix(ip);
+        let _ = write!(guest, "|{}", author.display_name.to_lowercase());
+        Some(Self(keyed_hash(key, "guest", guest.as_bytes())))
+    }
+
+    /// Takes back a stored key.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// HMAC-SHA-256 of `label`, a zero byte and `value` under the site's key, first 16 bytes.
+pub fn keyed_hash(key: &PrivacyKey, label: &str, value: &[u8]) -> [u8; 16] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes any key length");
+    mac.update(label.as_bytes());
+    mac.update(&[0]);
+    mac.update(value);
+    let digest = mac.finalize().into_bytes();
+    let mut out = [0; 16];
+    out.copy_from_slice(&digest[..16]);
+    out
+}
+
+/// The network an address belongs to: /24 of IPv4, /48 of IPv6 (the sizes Isso uses).
+pub fn ip_prefix(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}
+
+/// Recognises the same text again: the first 8 bytes of the SHA-256 of the body in lower case with
+/// white space folded, so that re-spacing a text does not make it new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextFingerprint(i64);
+
+impl TextFingerprint {
+    /// The fingerprint of a body.
+    pub fn of(body: &str) -> Self {
+        let mut hash = Sha256::new();
+        let mut buffer = [0; 4];
+        for word in body.split_whitespace() {
+            for ch in word.chars().flat_map(char::to_lowercase) {
+                hash.update(ch.encode_utf8(&mut buffer).as_bytes());
+            }
+            hash.update(b" ");
+        }
+        let digest = hash.finalize();
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&digest[..8]);
+        Self(i64::from_be_bytes(bytes))
+    }
+
+    /// Takes back a stored fingerprint.
+    pub const fn from_i64(value: i64) -> Self {
+        Self(value)
+    }
+
+    /// The fingerprint as a number.
+    pub const fn as_i64(self) -> i64 {
+        self.0
+    }
+}
+
+/// What the store knows about an author on this site. Absent: the author was never seen, or has no
+/// identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorFacts {
+    /// Comments recorded, of any outcome.
+    pub comments: i64,
+    /// Comments whose newest revision is published.
+    pub published: i64,
+    /// Comments rejected, as spam or otherwise.
+    pub rejected: i64,
+    /// When the first comment was recorded.
+    pub first_seen: Timestamp,
+    /// When the newest comment was recorded.
+    pub last_seen: Timestamp,
+    /// The text of the newest comment.
+    pub last_text: TextFingerprint,
+}

@@ -1,0 +1,42 @@
+//! The words of moderation as types. No I/O, no async: everything else leans on this crate.
+//!
+//! A value that exists is valid: an [`Email`] parses, a [`Comment`] has passed its site's intake
+//! rules, a [`Revision`] is positive. Text from outside becomes one of these types exactly once, in
+//! [`intake`], and is trusted from then on.
+//!
+//! | module | what it defines |
+//! |---|---|
+//! | [`ids`] | sites, threads, comments, revisions, request ids, and how ids are derived |
+//! | [`comment`] | a validated comment, its author and client, its content hash |
+//! | [`intake`] | from untrusted draft to [`Comment`], all violations at once |
+//! | [`site`] | a tenant and what it asks of comments |
+//! | [`facts`] | what is known about an author before judging |
+//! | [`verdict`] | evaluation, verdict, reasons with spans, and the state readers see |
+//! | [`decision`] | a human's resolution |
+//! | [`access`] | roles and what each may do |
+//! | [`error`] | the closed set of error codes every door answers with |
+//! | [`clock`] | time and random ids as parameters |
+
+pub mod access;
+pub mod clock;
+pub mod comment;
+pub mod decision;
+pub mod error;
+pub mod facts;
+pub mod ids;
+pub mod intake;
+pub mod site;
+pub mod verdict;
+
+pub use access::{Permission, Role};
+pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Timestamp};
+pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
+pub use decision::{Decision, DecisionKind};
+pub use error::ErrorCode;
+pub use facts::{AuthorFacts, AuthorKey, TextFingerprint};
+pub use ids::{
+    CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId,
+};
+pub use intake::{CommentDraft, Violation};
+pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
+pub use verdict::{Action, Evaluation, Field, Reason, Score, Signal, SignalValue, Span, State, Verdict};

@@ -1,0 +1,1 @@
+//! The pure engine: a rule set, a comment and facts give an evaluation.

@@ -1,0 +1,1 @@
+//! The durable queue: its contract, group publish, and the RabbitMQ backend.

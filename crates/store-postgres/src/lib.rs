@@ -1,0 +1,1 @@
+//! The store on PostgreSQL: hand-written SQL and migrations.

@@ -1,0 +1,1 @@
+//! The store and the durable queue in one SQLite file.

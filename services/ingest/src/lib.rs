@@ -1,0 +1,1 @@
+//! The ingest role: validates comments at the door and publishes them durably.

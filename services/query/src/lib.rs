@@ -1,0 +1,1 @@
+//! The query role: serves comments, verdicts and events.

@@ -1,0 +1,1 @@
+//! The worker role: takes batches, collects facts, evaluates, records, acknowledges.
