@@ -1,1 +1,1 @@
-//! Tests of the whole: scenarios, faults, bad input, architecture.
+//! Tests of the whole: scenarios, faults, bad input, architecture. This library is what they share.

@@ -1,1 +1,158 @@
-//! The store: one trait by use case, its types, and the conformance suite every backend passes.
+//! The store: everything that outlives a process, by use case.
+//!
+//! Rules that every method keeps:
+//!
+//! - One method is one transaction is one use case. There are no table repositories.
+//! - Lookups return `Ok(None)` for "not found", since each caller answers that differently.
+//! - Lists are keyset pages: stable while rows arrive.
+//! - A method that changes a comment writes its event in the same transaction.
+//!
+//! To add to it: a method on the trait of its use case, a test in [`conformance`], the SQL in both
+//! backends, and a migration of the same number and name in both.
+
+pub mod conformance;
+mod directory;
+mod types;
+mod waves;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use moderato_domain::{
+    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
+    Timestamp, Verdict, Withdrawal,
+};
+use tokio::sync::watch;
+
+pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
+pub use types::{
+    ApiKey, ApiKeyId, CommentFilter, CommentPosition, Contact, DecideError, Event, EventCursor, EventKind,
+    NewRecord, Recorded, RuleSetDocument, StoreError, StoredComment, Withdrawn,
+};
+pub use waves::waves;
+
+/// What the worker does: facts in, verdicts out.
+#[async_trait]
+pub trait Pipeline: Send + Sync {
+    /// What is known about these authors, in the same order; one round trip for the whole batch.
+    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError>;
+
+    /// Stores a batch of evaluated revisions, all or none, and says for each what it was. Only
+    /// [`Recorded::Applied`] changed what readers see, raised counters and wrote an event. A
+    /// withdrawn comment stays withdrawn.
+    async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Takes comments back, all or none.
+    async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
+}
+
+/// What moderators do.
+#[async_trait]
+pub trait Review: Send + Sync {
+    /// Applies a human's decision to the revision the human saw, with its event and the author's
+    /// counters. It outranks the engine's verdict on that revision.
+    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError>;
+}
+
+/// What platforms read.
+#[async_trait]
+pub trait Reading: Send + Sync {
+    /// A comment at its newest revision.
+    async fn comment(&self, name: &CommentName) -> Result<Option<StoredComment>, StoreError>;
+
+    /// Comments of a site, newest accepted first, after `after`.
+    async fn comments(
+        &self,
+        site: &SiteId,
+        filter: &CommentFilter,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError>;
+
+    /// Published comments of a thread, oldest created first, after `after`.
+    async fn published(
+        &self,
+        site: &SiteId,
+        thread: &ThreadId,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError>;
+
+    /// Published comments of each thread, in the same order; zero where there are none.
+    async fn count_published(&self, site: &SiteId, threads: &[ThreadId]) -> Result<Vec<i64>, StoreError>;
+
+    /// The current verdict of a revision; of the newest one if `revision` is `None`.
+    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError>;
+
+    /// Verdicts of a comment, newest revision first, after `after`.
+    async fn verdicts(
+        &self,
+        name: &CommentName,
+        after: Option<Revision>,
+        limit: u32,
+    ) -> Result<Vec<Verdict>, StoreError>;
+}
+
+/// The log of what happened. Its order is one that no reader can see a gap in: an event is handed
+/// out only when no earlier one can still commit.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Events after `cursor`, in order; of one site or of all.
+    async fn events_after(
+        &self,
+        cursor: EventCursor,
+        site: Option<&SiteId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError>;
+
+    /// The cursor after which everything that has not been handed out yet will appear.
+    async fn event_head(&self) -> Result<EventCursor, StoreError>;
+
+    /// Changes whenever new events may be there. A hint that arrives late or twice is allowed; a
+    /// reader that also looks once a second misses nothing.
+    fn event_hint(&self) -> watch::Receiver<u64>;
+}
+
+/// Sites and their keys.
+#[async_trait]
+pub trait Tenants: Send + Sync {
+    /// All sites and live keys, and a number that changes with them; `None` if that number is still
+    /// `known`. Cheap to poll.
+    async fn directory(&self, known: Option<i64>) -> Result<Option<DirectorySnapshot>, StoreError>;
+
+    /// Creates a site, or replaces the settings and name of the one with its id (its privacy key
+    /// stays). Returns whether it was created.
+    async fn put_site(&self, site: &Site) -> Result<bool, StoreError>;
+
+    /// Adds a key.
+    async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// Revokes a key; whether there was a live one.
+    async fn revoke_key(&self, id: &ApiKeyId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Every key of a site, or of all sites, revoked ones included.
+    async fn keys(&self, site: Option<&SiteId>) -> Result<Vec<ApiKey>, StoreError>;
+}
+
+/// Rule sets and which one is in force.
+#[async_trait]
+pub trait RuleSets: Send + Sync {
+    /// Stores a rule set; nothing happens if this version is known.
+    async fn put_rule_set(&self, rule_set: &RuleSetDocument) -> Result<(), StoreError>;
+
+    /// Puts a stored version in force.
+    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The version in force.
+    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError>;
+
+    /// A stored version.
+    async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError>;
+}
+
+/// All of the store.
+#[async_trait]
+pub trait Store: Pipeline + Review + Reading + EventLog + Tenants + RuleSets + fmt::Debug {
+    /// Whether the store answers and can write. For readiness.
+    async fn ready(&self) -> Result<(), StoreError>;
+}

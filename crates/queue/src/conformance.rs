@@ -1,0 +1,1 @@
+//! What every queue backend must do.

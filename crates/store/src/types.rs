@@ -1,0 +1,259 @@
+//! What goes into the store and comes out of it.
+
+use moderato_domain::{
+    Action, AuthorKey, Comment, CommentId, CommentName, ContentHash, Evaluation, Revision, Role,
+    RuleSetVersion, Score, SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
+};
+
+/// Why the store could not do it. The caller acts on the variant.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection, a timeout, a lock, a full or read-only disk: the same call can succeed later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The store refused this very data: trying again cannot help, trying it without its
+    /// neighbours can.
+    #[error("the store refused the data: {0}")]
+    Rejected(String),
+}
+
+/// One evaluated revision, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// The revision.
+    pub comment: Comment,
+    /// `comment.content_hash()`, computed once.
+    pub content_hash: ContentHash,
+    /// `comment.submission_uid()`, computed once.
+    pub submission_uid: SubmissionUid,
+    /// Who wrote it, if the site can tell.
+    pub author: Option<AuthorKey>,
+    /// Keyed hash of the mail address.
+    pub mail_hash: Option<[u8; 16]>,
+    /// Keyed hash of the IP address.
+    pub ip_hash: Option<[u8; 16]>,
+    /// The network of the IP address.
+    pub ip_prefix: Option<String>,
+    /// Mail and IP address in clear, only if the site opted in.
+    pub contact: Option<Contact>,
+    /// Recognises the text again.
+    pub fingerprint: TextFingerprint,
+    /// What the engine said.
+    pub evaluation: Evaluation,
+    /// What readers see if this becomes the newest revision.
+    pub state: State,
+    /// When it was evaluated.
+    pub evaluate_time: Timestamp,
+}
+
+/// Addresses in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contact {
+    /// Mail address.
+    pub email: Option<String>,
+    /// IP address.
+    pub ip: Option<String>,
+}
+
+/// What became of a recorded revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is the comment's newest revision now.
+    Applied,
+    /// It was stored before, with the same content. Nothing changed.
+    Duplicate,
+    /// A newer revision is known: text and verdict are kept, readers see no change.
+    Stale,
+    /// This revision was stored before with *other* content. The first one stays; nothing changed.
+    Conflict,
+}
+
+/// What became of a withdrawal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// The comment is withdrawn now.
+    Applied,
+    /// It was withdrawn before.
+    Duplicate,
+    /// No such comment (yet).
+    Unknown,
+}
+
+/// Why a decision was not applied. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// No such comment.
+    #[error("there is no such comment")]
+    Unknown,
+    /// The human saw an older revision.
+    #[error("revision {0} is newer than the one decided about")]
+    Stale(Revision),
+    /// The author or the platform took it back.
+    #[error("the comment was withdrawn")]
+    Withdrawn,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A comment at its newest revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredComment {
+    /// Resource name.
+    pub name: CommentName,
+    /// Page.
+    pub thread: ThreadId,
+    /// The comment it answers.
+    pub parent: Option<CommentId>,
+    /// Newest revision.
+    pub revision: Revision,
+    /// Content of the newest revision.
+    pub content_hash: ContentHash,
+    /// Name that readers see.
+    pub display_name: String,
+    /// Website.
+    pub author_url: Option<String>,
+    /// Wrote without an account.
+    pub guest: bool,
+    /// Text.
+    pub body: String,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Where it can be seen.
+    pub permalink: Option<String>,
+    /// What readers see.
+    pub state: State,
+    /// The engine's recommendation for the newest revision.
+    pub action: Action,
+    /// Points of that verdict.
+    pub score: Score,
+    /// A human decided about the newest revision.
+    pub decided: bool,
+    /// When it was written.
+    pub create_time: Timestamp,
+    /// When the newest revision was accepted.
+    pub accept_time: Timestamp,
+    /// When anything about it changed last.
+    pub update_time: Timestamp,
+    /// Raised with every change.
+    pub version: i64,
+}
+
+/// Which comments to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommentFilter {
+    /// Only of this state.
+    pub state: Option<State>,
+    /// Only with this recommendation.
+    pub action: Option<Action>,
+    /// Only of this page.
+    pub thread: Option<ThreadId>,
+}
+
+/// A place in a list of comments: the sort key of the last one seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentPosition {
+    /// Its accept or create time, whichever the list is ordered by.
+    pub time: Timestamp,
+    /// Its id.
+    pub comment: CommentId,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A revision got its verdict and is the newest.
+    VerdictRecorded,
+    /// A human decided.
+    DecisionMade,
+    /// The comment was taken back.
+    CommentWithdrawn,
+}
+
+impl EventKind {
+    /// The kind as text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerdictRecorded => "verdict.recorded",
+            Self::DecisionMade => "decision.made",
+            Self::CommentWithdrawn => "comment.withdrawn",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::VerdictRecorded, Self::DecisionMade, Self::CommentWithdrawn]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A place in the event log. `epoch` orders transactions (on PostgreSQL the transaction id, on
+/// SQLite always 0), `sequence` the events of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct EventCursor {
+    /// Transaction.
+    pub epoch: i64,
+    /// Event within it.
+    pub sequence: i64,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where it stands in the log.
+    pub cursor: EventCursor,
+    /// What happened.
+    pub kind: EventKind,
+    /// To which comment.
+    pub comment: CommentName,
+    /// On which page.
+    pub thread: ThreadId,
+    /// To which revision.
+    pub revision: Revision,
+    /// The engine's recommendation for that revision.
+    pub action: Action,
+    /// What readers see since.
+    pub state: State,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// The public half of an API key: what stands before the dot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiKeyId(pub String);
+
+/// An API key as the store knows it: the secret only as its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Public half.
+    pub id: ApiKeyId,
+    /// The one site it works on.
+    pub site: SiteId,
+    /// What people call it.
+    pub label: String,
+    /// SHA-256 of the secret half.
+    pub secret_sha256: [u8; 32],
+    /// What it may be.
+    pub roles: Vec<Role>,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it stops working.
+    pub expire_time: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoke_time: Option<Timestamp>,
+}
+
+/// A stored rule set: an immutable version with the documents it was compiled from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSetDocument {
+    /// Its version.
+    pub version: RuleSetVersion,
+    /// The rule-set document (TOML).
+    pub document: String,
+    /// The guidelines it cites (Markdown).
+    pub guidelines: String,
+    /// When it was stored.
+    pub create_time: Timestamp,
+}
+
