@@ -1,0 +1,43 @@
+//! Submissions from the wire.
+
+use moderato_domain::{CommentDraft, Timestamp};
+
+use crate::pb::ingest as pb;
+
+/// The draft as the domain checks it. A missing submessage reads as empty fields, which the check
+/// then reports one by one.
+pub fn draft(comment: Option<pb::CommentDraft>) -> CommentDraft {
+    let comment = comment.unwrap_or_default();
+    let author = comment.author.unwrap_or_default();
+    let client = comment.client.unwrap_or_default();
+    CommentDraft {
+        thread: comment.thread,
+        parent: comment.parent,
+        display_name: author.display_name,
+        user_id: author.user_id,
+        email: author.email,
+        url: author.url,
+        body: comment.body,
+        language: comment.language,
+        permalink: comment.permalink,
+        ip: client.ip,
+        user_agent: client.user_agent,
+        referrer: client.referrer,
+        guidelines_version: comment.guidelines_version,
+        create_time: comment.create_time.as_ref().map(from_timestamp),
+    }
+}
+
+/// A protobuf time as ours; milliseconds, saturating.
+pub fn from_timestamp(time: &prost_types::Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos / 1_000_000)))
+}
+
+/// Our time as protobuf.
+pub fn to_timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let millis = time.as_millis();
+    prost_types::Timestamp {
+        seconds: millis.div_euclid(1000),
+        nanos: (millis.rem_euclid(1000) * 1_000_000) as i32,
+    }
+}
