@@ -49,18 +49,58 @@ pub fn encode(submission: &Submission) -> Bytes {
     body.encode_to_vec().into()
 }
 
+/// One submission of a body: its own bytes, and what they say.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// A `Submissions` body of just this one: a slice of the whole, not a copy.
+    pub body: Bytes,
+    /// The submission, or why it is none.
+    pub submission: Result<Submission, DecodeError>,
+}
+
 /// Decodes a body into its submissions, each on its own: one bad item does not spoil its neighbours.
 ///
 /// # Errors
 /// [`DecodeError::Malformed`] if the body as a whole cannot be read.
-pub fn decode(body: Bytes) -> Result<Vec<Result<Submission, DecodeError>>, DecodeError> {
-    let body = pb::Submissions::decode(body).map_err(|e| DecodeError::Malformed(e.to_string()))?;
-    Ok(body
-        .items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| from_pb(item).map_err(|why| DecodeError::Invalid { index, why }))
-        .collect())
+pub fn decode(body: &Bytes) -> Result<Vec<Item>, DecodeError> {
+    let mut items = Vec::new();
+    let mut rest: &[u8] = body;
+    while !rest.is_empty() {
+        let start = body.len() - rest.len();
+        let Some((field, payload)) = next_field(&mut rest)? else { continue };
+        if field != ITEMS_FIELD {
+            continue;
+        }
+        let index = items.len();
+        let submission = pb::Submission::decode(payload)
+            .map_err(|error| error.to_string())
+            .and_then(from_pb)
+            .map_err(|why| DecodeError::Invalid { index, why });
+        items.push(Item { body: body.slice(start..body.len() - rest.len()), submission });
+    }
+    Ok(items)
+}
+
+/// Number of `Submissions.items`.
+const ITEMS_FIELD: u32 = 1;
+
+/// Takes one length-delimited field off the front; `None` for a field of another wire type, which is
+/// skipped as protobuf readers skip what a later release added.
+fn next_field<'a>(rest: &mut &'a [u8]) -> Result<Option<(u32, &'a [u8])>, DecodeError> {
+    use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+    let malformed = |error: prost::DecodeError| DecodeError::Malformed(error.to_string());
+    let (field, wire_type) = decode_key(rest).map_err(malformed)?;
+    if wire_type != WireType::LengthDelimited {
+        skip_field(wire_type, field, rest, DecodeContext::default()).map_err(malformed)?;
+        return Ok(None);
+    }
+    let length = decode_varint(rest).map_err(malformed)?;
+    let (payload, after) = usize::try_from(length)
+        .ok()
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or_else(|| DecodeError::Malformed("it ends in the middle of a field".to_owned()))?;
+    *rest = after;
+    Ok(Some((field, payload)))
 }
 
 fn to_pb(comment: &Comment) -> pb::CommentSubmitted {
@@ -168,23 +208,27 @@ mod tests {
     fn concatenated_bodies_are_the_body_of_all() {
         let all = [comment("a", "one"), comment("b", "two"), comment("c", "three")];
         let joined: Vec<u8> = all.iter().flat_map(|s| encode(s).to_vec()).collect();
-        let decoded: Vec<_> = decode(joined.into()).unwrap().into_iter().map(Result::unwrap).collect();
+        let items = decode(&joined.into()).unwrap();
+        let decoded: Vec<_> = items.iter().map(|item| item.submission.clone().unwrap()).collect();
         assert_eq!(decoded, all);
+        for (item, submission) in items.iter().zip(&all) {
+            assert_eq!(item.body, encode(submission), "an item's bytes are a body of their own");
+        }
     }
 
     #[test]
     fn one_bad_item_does_not_spoil_its_neighbours() {
         let bad = pb::Submissions { items: vec![pb::Submission { kind: None }] };
         let joined = [&encode(&comment("a", "one"))[..], &bad.encode_to_vec(), &encode(&comment("b", "two"))].concat();
-        let decoded = decode(joined.into()).unwrap();
-        assert!(decoded[0].is_ok() && decoded[2].is_ok());
-        assert!(matches!(decoded[1], Err(DecodeError::Invalid { index: 1, .. })));
+        let decoded = decode(&joined.into()).unwrap();
+        assert!(decoded[0].submission.is_ok() && decoded[2].submission.is_ok());
+        assert!(matches!(decoded[1].submission, Err(DecodeError::Invalid { index: 1, .. })));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = decode(bytes.into());
+            let _ = decode(&bytes.into());
         }
     }
 }

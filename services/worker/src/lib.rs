@@ -1,1 +1,129 @@
 //! The worker role: takes batches, collects facts, evaluates, records, acknowledges.
+//!
+//! Read [`evaluate`](mod@evaluate) first: it is one batch, from delivery to acknowledgement. Around it:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `evaluate` | the steps of one batch, in order |
+//! | `unpack` | deliveries into submissions; what is no work becomes a dead letter |
+//! | `judge` | facts in, evaluation out; a panic becomes REVIEW |
+//! | `commit` | one transaction; waits while the store is away |
+//! | `in_hand` | which messages are being worked on, for the age metric |
+
+mod commit;
+mod evaluate;
+mod in_hand;
+mod judge;
+mod unpack;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moderato_domain::Clock;
+use moderato_engine::ActiveRules;
+use moderato_queue::{ConsumeOptions, Consumer, Queue};
+use moderato_runtime::health::Readiness;
+use moderato_runtime::metrics::Metrics;
+use moderato_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
+use moderato_store::{Directory, Store};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::in_hand::InHand;
+
+/// What a worker needs.
+#[derive(Debug, Clone)]
+pub struct WorkerDeps {
+    /// Where work comes from.
+    pub queue: Arc<dyn Queue>,
+    /// Where verdicts go.
+    pub store: Arc<dyn Store>,
+    /// Sites and their settings.
+    pub directory: Arc<Directory>,
+    /// The rules in force.
+    pub rules: Arc<ActiveRules>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where trouble is reported.
+    pub readiness: Arc<Readiness>,
+    /// When to stop.
+    pub shutdown: Shutdown,
+    /// Bounds.
+    pub options: WorkerOptions,
+}
+
+/// Bounds of a worker.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerOptions {
+    /// Submissions per transaction, about. More per transaction costs latency, fewer costs CPU: the
+    /// store's cost per comment is flat from about 200 rows on.
+    pub batch_items: usize,
+    /// Batches between delivery and acknowledgement at once. Two keep the store busy while the next
+    /// batch is judged; each more holds memory.
+    pub batches_in_flight: usize,
+    /// Messages held without acknowledgement.
+    pub prefetch: u16,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { batch_items: 256, batches_in_flight: 2, prefetch: 256 }
+    }
+}
+
+/// A running worker: what every batch shares.
+#[derive(Debug)]
+struct Worker {
+    deps: WorkerDeps,
+    in_hand: InHand,
+}
+
+/// Works until shutdown is requested and everything in hand is acknowledged.
+pub async fn run(deps: WorkerDeps) {
+    let options = deps.options;
+    let Some(mut consumer) = attach(&deps).await else { return };
+    let worker = Arc::new(Worker { in_hand: InHand::default(), deps });
+    let ages = tokio::spawn(Arc::clone(&worker).report_ages());
+    let permits = Arc::new(Semaphore::new(options.batches_in_flight));
+    let mut batches = JoinSet::new();
+
+    loop {
+        // A batch that waits for the store keeps its permit: a broken store pauses the worker here.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        let batch = tokio::select! {
+            biased;
+            () = worker.deps.shutdown.requested() => break,
+            batch = consumer.next_batch(options.batch_items) => batch,
+        };
+        let Some(batch) = batch else { break };
+        let worker = Arc::clone(&worker);
+        batches.spawn(async move {
+            worker.evaluate(batch).await;
+            drop(permit);
+        });
+        while batches.try_join_next().is_some() {}
+    }
+
+    consumer.stop().await;
+    let drained = async { while batches.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
+        tracing::warn!("work in hand was not finished in time; it will be delivered again");
+    }
+    ages.abort();
+}
+
+async fn attach(deps: &WorkerDeps) -> Option<Box<dyn Consumer>> {
+    const RETRY_EVERY: Duration = Duration::from_secs(1);
+    loop {
+        match deps.queue.consume(ConsumeOptions { prefetch: deps.options.prefetch }).await {
+            Ok(consumer) => return Some(consumer),
+            Err(error) => tracing::warn!(%error, "cannot consume yet"),
+        }
+        tokio::select! {
+            () = deps.shutdown.requested() => return None,
+            () = tokio::time::sleep(RETRY_EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The dependency direction of the house plan, checked over `cargo metadata`: a crate may use only
+//! what stands in its row. Backends are named by the binary alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Workspace crates that each crate may depend on (dev-dependencies aside).
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("moderato-domain", &[]),
+    ("moderato-engine", &["domain"]),
+    ("moderato-api", &["domain"]),
+    ("moderato-queue", &["domain"]),
+    ("moderato-store", &["domain"]),
+    ("moderato-store-postgres", &["domain", "store"]),
+    ("moderato-store-sqlite", &["domain", "store", "queue"]),
+    ("moderato-access", &["domain", "store", "api"]),
+    ("moderato-runtime", &["domain"]),
+    ("moderato-ingest", &["domain", "engine", "api", "access", "queue", "store", "runtime"]),
+    ("moderato-worker", &["domain", "engine", "api", "queue", "store", "runtime"]),
+    ("moderato-query", &["domain", "api", "access", "store", "runtime"]),
+];
+
+/// Crates that do I/O or need an executor: the pure crates have none of them.
+const IMPURE: &[&str] = &["tokio", "tonic", "sqlx", "lapin", "axum", "async-trait", "futures-util"];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let normal = |kind| matches!(kind, DependencyKind::Normal | DependencyKind::Build);
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let uses = package.dependencies.iter().filter(|d| normal(d.kind)).map(|d| d.name.clone());
+            (package.name.to_string(), uses.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn each_crate_depends_only_on_what_the_plan_allows() {
+    let mut violations = Vec::new();
+    for (name, uses) in dependencies() {
+        // The composition root and the tests of the whole may use everything.
+        if matches!(name.as_str(), "moderato" | "moderato-tests") {
+            continue;
+        }
+        let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+            violations.push(format!("{name} has no row in the plan"));
+            continue;
+        };
+        for used in uses.iter().filter_map(|used| used.strip_prefix("moderato-")) {
+            if !allowed.contains(&used) {
+                violations.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
+#[test]
+fn domain_and_engine_are_pure() {
+    let dependencies = dependencies();
+    for pure in ["moderato-domain", "moderato-engine"] {
+        let impure: Vec<_> = dependencies[pure].iter().filter(|used| IMPURE.contains(&used.as_str())).collect();
+        assert!(impure.is_empty(), "{pure} uses {impure:?}");
+    }
+}
