@@ -33,6 +33,18 @@ pub enum Permission {
     Configure,
 }
 
+impl Permission {
+    /// Every permission, for tables and tests.
+    pub const ALL: [Self; 6] = [
+        Self::SubmitComments,
+        Self::CheckComments,
+        Self::ReadPublished,
+        Self::ReadAll,
+        Self::Decide,
+        Self::Configure,
+    ];
+}
+
 impl Role {
     /// Every role, for tables and tests.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Reader, Self::Moderator, Self::Admin];

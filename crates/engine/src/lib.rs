@@ -1,1 +1,46 @@
 //! The pure engine: a rule set, a comment and facts give an evaluation.
+//!
+//! ```text
+//! comment ─▶ views ─▶ signals ─▶ rules ─▶ action
+//!            text/    analyzers/  rules/   pipeline.rs
+//! ```
+//! No I/O, no clock, no threads: what is not in the arguments does not matter, so a stored verdict
+//! can be replayed. Start reading at [`evaluate`].
+//!
+//! # How to extend it
+//! - **A rule, a word, a threshold**: edit a rule-set document; no code. [`STARTER_RULES`] shows every
+//!   feature of the format, [`schema`] lists the fields that conditions can use.
+//! - **A field**: a line in `rules/schema.rs`, set by the analyzer whose concern it is.
+//! - **An analyzer**: a file in `analyzers/`, and a line in `pipeline.rs`. It gets the comment's views
+//!   and says *what is there*; whether that is bad is for rules to say.
+//! - **A way to dodge word lists**: `text/`. Whatever a view changes, its byte map must still lead
+//!   back to the original: the property tests in `text/mod.rs` hold it to that.
+//!
+//! # What it promises
+//! - Equal arguments give equal evaluations.
+//! - Work is linear in the length of the text, whatever the text; no pattern backtracks.
+//! - Every span lies on character boundaries of the original text of its field.
+//! - A document that compiles cannot fail to evaluate.
+
+mod active;
+mod analyzers;
+mod error;
+mod facts;
+mod guidelines;
+mod pipeline;
+mod rules;
+mod text;
+
+pub use active::ActiveRules;
+pub use error::{RuleSetError, RuleSetProblem};
+pub use facts::Facts;
+pub use guidelines::{Guidelines, GuidelinesError, Section};
+pub use pipeline::{engine_error, evaluate};
+pub use rules::CompiledRuleSet;
+pub use rules::schema::{FieldDoc, FieldKind, schema};
+
+/// The rule set that a new site starts with.
+pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/starter.toml");
+
+/// The guidelines that [`STARTER_RULES`] cite.
+pub const STARTER_GUIDELINES: &str = include_str!("../../../deploy/guidelines/friendly-blog.md");

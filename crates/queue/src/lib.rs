@@ -13,10 +13,12 @@
 //! To add a backend: implement [`Queue`], call `conformance::run` from its tests, construct it in
 //! the binary.
 
-mod envelope;
-mod group;
 pub mod conformance;
 pub mod rabbitmq;
+
+mod derived_id;
+mod envelope;
+mod group;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use envelope::{Envelope, KIND_SUBMISSIONS, SCHEMA};
-pub use group::{GroupItem, GroupLimits, GroupPublisher};
+pub use group::{GroupItem, GroupLimits, GroupPublisher, Pending};
 
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,8 @@ pub enum Route {
 pub const RETRY_DELAYS: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
 ];
 
 /// Deliveries of one message after which the backend itself gives it up as a dead letter: a message

@@ -30,11 +30,14 @@ impl Readiness {
     }
 
     /// A part reports that it works, or why not. Reporting makes it required.
+    #[expect(clippy::needless_pass_by_value, reason = "callers build the state for this call")]
     pub fn report(&self, part: &'static str, state: Result<(), String>) {
         let before = self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(part, state.clone());
         if before.as_ref() != Some(&state) {
             match &state {
                 Ok(()) => tracing::info!(part, "ready"),
+                // Before it ever worked, that is how things start.
+                Err(why) if before.is_none() => tracing::info!(part, why, "not ready yet"),
                 Err(why) => tracing::warn!(part, why, "not ready"),
             }
             self.changed.send_replace(());
@@ -84,7 +87,8 @@ async fn ready(State(door): State<Door>) -> impl IntoResponse {
     if problems.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
-    let text = problems.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
+    let lines: Vec<String> = problems.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
+    let text = lines.concat();
     (StatusCode::SERVICE_UNAVAILABLE, text)
 }
 

@@ -1,1 +1,87 @@
 //! The store on PostgreSQL: hand-written SQL and migrations.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`connect`](PostgresStore::connect) | pool, timeouts, migrations |
+//! | `record` | the workers' transaction: revisions, verdicts, comments |
+//! | `withdraw`, `decide` | comments taken back, humans' decisions |
+//! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
+//! | `reading` | what platforms read |
+//! | `events`, `hint` | the log without gaps, and who is told that it grew |
+//! | `tenants`, `rule_sets` | sites, keys, rule sets |
+//! | `rows`, `error` | from rows to domain types, from errors to what callers act on |
+//!
+//! Every transaction takes its locks in one order, so that no two wait for each other: revisions,
+//! then comments by (site, comment), then authors by (site, author). A method that changes comments
+//! sorts its batch first.
+
+mod changes;
+mod connect;
+mod decide;
+mod error;
+mod events;
+mod hint;
+mod reading;
+mod record;
+mod rows;
+mod rule_sets;
+mod tenants;
+mod withdraw;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use moderato_domain::{AuthorFacts, AuthorKey, Clock, Decision, SiteId, Withdrawal};
+use moderato_store::{
+    DecideError, NewRecord, Pipeline, Recorded, Review, Store, StoreError, StoredComment, Withdrawn,
+};
+use sqlx::PgPool;
+
+pub use connect::PostgresOptions;
+
+use crate::error::in_time;
+use crate::hint::EventHint;
+
+/// The store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    hint: EventHint,
+}
+
+#[async_trait]
+impl Pipeline for PostgresStore {
+    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+        in_time(reading::author_facts(&self.pool, authors)).await
+    }
+
+    async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
+        in_time(record::record(&self.pool, batch)).await
+    }
+
+    async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        in_time(withdraw::withdraw(&self.pool, batch)).await
+    }
+}
+
+#[async_trait]
+impl Review for PostgresStore {
+    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
+        in_time(decide::decide(&self.pool, decision)).await?
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        // A standby and a server that an operator set read-only both answer reads.
+        const CANNOT_WRITE: &str =
+            "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
+        let cannot_write: bool = in_time(sqlx::query_scalar(CANNOT_WRITE).fetch_one(&self.pool)).await?;
+        if cannot_write {
+            return Err(StoreError::Unavailable("the database is read-only".to_owned()));
+        }
+        Ok(())
+    }
+}

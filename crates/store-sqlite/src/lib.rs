@@ -1,1 +1,30 @@
-//! The store and the durable queue in one SQLite file.
+//! The store and the durable queue in one SQLite file: all that an installation on one machine
+//! keeps.
+//!
+//! [`SqliteFile::open`] opens and migrates the file; [`SqliteFile::store`] and
+//! [`SqliteFile::queue`] give the two seams. They share one writing connection, because SQLite has
+//! one writer at a time anyway, and a few reading ones.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `file` | opening, migrations, options |
+//! | `database` | the two pools, and the rules for a write transaction |
+//! | `rows` | from stored columns back to domain types |
+//! | `store` | one file per use case of the `Store` trait |
+//! | `queue` | group commit of publishes and acknowledgements, the consumer, dead letters |
+//!
+//! How statements are written: sqlx hands every statement to the connection's thread, which costs
+//! about 130 µs, so a batch is one statement per table. Inserts are multi-row `VALUES` (40,000 rows
+//! of 23 columns a second, against 33,000 from a JSON parameter); lookups and deletes take their
+//! keys as one JSON array, so their text never changes and they are prepared once.
+
+mod database;
+mod error;
+mod file;
+mod queue;
+mod rows;
+mod store;
+
+pub use file::{QueueLimits, SqliteFile, SqliteOptions};
+pub use queue::SqliteQueue;
+pub use store::SqliteStore;

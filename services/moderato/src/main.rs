@@ -1,2 +1,108 @@
-//! The one binary.
-fn main() {}
+//! The one binary: `moderato serve` runs the service, the other commands are its operators' tools.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `serve` | the roles of a process, from opening the doors to the last acknowledgement |
+//! | `compose` | the one place that names backends |
+//! | `first_start` | rules, site and key before anything is served |
+//! | `loops` | sites, keys, rules, gauges kept fresh |
+//! | `announce` | what `serve` tells its operator |
+//! | `client` | the client commands' connection and credentials |
+//! | `import`, `check`, `comment` | commands that speak the public API |
+//! | `queue_cmd`, `keys`, `sites`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `verdict_text`, `terminal` | verdicts and hostile text on a terminal |
+//! | `bench` | load |
+
+mod announce;
+mod bench;
+mod check;
+mod client;
+mod comment;
+mod compose;
+mod config_args;
+mod config_cmd;
+mod first_start;
+mod import;
+mod keys;
+mod loops;
+mod queue_cmd;
+mod rules;
+mod serve;
+mod sites;
+mod terminal;
+mod verdict_text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Self-hosted moderation of comments.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Start with `moderato serve`; in a second terminal, `moderato import FILE` or `moderato check \"a comment\"`.\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Runs the service: all roles, unless told otherwise
+    Serve(serve::ServeArgs),
+    /// Hands in the comments of a CSV or JSON Lines file and waits for their verdicts
+    Import(import::ImportArgs),
+    /// Asks what the rules in force say about a text; nothing is stored
+    Check(check::CheckArgs),
+    /// Looks at comments and decides about them
+    #[command(subcommand)]
+    Comment(comment::CommentCommand),
+    /// Shows how much waits, and settles dead letters
+    #[command(subcommand)]
+    Queue(queue_cmd::QueueCommand),
+    /// Makes, lists and revokes API keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Creates, lists and changes sites
+    #[command(subcommand)]
+    Sites(sites::SitesCommand),
+    /// Checks rule sets and puts them in force
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Checks and prints the configuration
+    #[command(subcommand)]
+    Config(config_cmd::ConfigCommand),
+    /// Measures what an installation can take
+    Bench(bench::BenchArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match dispatch(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Import(args) => import::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Comment(command) => comment::run(command).await,
+        Command::Queue(command) => queue_cmd::run(command).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Sites(command) => sites::run(command).await,
+        Command::Rules(command) => rules::run(command).await,
+        Command::Config(command) => config_cmd::run(&command),
+        Command::Bench(args) => bench::run(args).await,
+    }
+}

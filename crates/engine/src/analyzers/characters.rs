@@ -1,0 +1,107 @@
+//! Odd characters: invisible ones, stacked marks, mixed scripts, floods of emoji.
+
+use moderato_domain::Field;
+
+use super::{Analyzer, Context, Observed};
+use crate::rules::schema::{FieldId, FieldSet};
+use crate::text::chars::{is_emoji, is_hiding, is_joiner, is_latin, is_latin_like, is_letter, is_mark};
+
+pub(crate) const ANALYZER: Analyzer = Analyzer {
+    provides: FieldSet::of(&[
+        FieldId::InvisibleCount,
+        FieldId::InvisibleShare,
+        FieldId::CombiningMaxRun,
+        FieldId::LettersMixed,
+        FieldId::EmojiShare,
+    ]),
+    needs: FieldSet::of(&[]),
+    run: |context, seen| {
+        count(context, seen);
+        mixed_words(context, seen);
+    },
+};
+
+/// The flag of England and its like: a black flag, then tag characters.
+const BLACK_FLAG: char = '\u{1F3F4}';
+
+fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
+    let body = context.body.raw();
+    if body.is_ascii() {
+        for field in [FieldId::InvisibleCount, FieldId::CombiningMaxRun] {
+            seen.set_count(field, 0);
+        }
+        seen.set_share(FieldId::InvisibleShare, 0, 1);
+        seen.set_share(FieldId::EmojiShare, 0, 1);
+        return;
+    }
+    let mut total = 0;
+    let mut visible = 0;
+    let mut invisible = 0;
+    let mut emoji = 0;
+    let mut marks = 0;
+    let mut marks_start = 0;
+    let mut most_marks = (0, 0..0);
+    let mut before = ' ';
+    for (at, ch) in body.char_indices() {
+        let end = at + ch.len_utf8();
+        total += 1;
+        if is_mark(ch) {
+            if marks == 0 {
+                marks_start = at - if at == 0 { 0 } else { before.len_utf8() };
+            }
+            marks += 1;
+            if marks > most_marks.0 {
+                most_marks = (marks, marks_start..end);
+            }
+        } else {
+            marks = 0;
+        }
+        if is_hiding(ch) && !belongs(ch, before) {
+            invisible += 1;
+            seen.seen_at(FieldId::InvisibleCount, Field::Body, at..end);
+        } else {
+            visible += usize::from(!ch.is_whitespace());
+            emoji += usize::from(is_emoji(ch));
+        }
+        // Tags of a flag follow each other: they belong to the flag, not to the tag before.
+        if !(before == BLACK_FLAG && matches!(ch, '\u{E0000}'..='\u{E007F}')) {
+            before = ch;
+        }
+    }
+    seen.set_count(FieldId::InvisibleCount, invisible);
+    seen.set_share(FieldId::InvisibleShare, invisible, total);
+    seen.set_count(FieldId::CombiningMaxRun, most_marks.0);
+    if most_marks.0 > 1 {
+        seen.seen_at(FieldId::CombiningMaxRun, Field::Body, most_marks.1);
+    }
+    seen.set_share(FieldId::EmojiShare, emoji, visible);
+}
+
+/// Words that mix scripts are seen in the folded view, where hidden characters do not part them.
+fn mixed_words(context: &Context<'_>, seen: &mut Observed<'_>) {
+    let text = context.body.folded();
+    let mut mixed = 0;
+    if !text.is_ascii() {
+        let mut word = (0, false, false);
+        for (at, ch) in text.char_indices().chain(std::iter::once((text.len(), ' '))) {
+            if is_letter(ch) {
+                word.1 |= is_latin(ch);
+                word.2 |= is_latin_like(ch);
+                continue;
+            }
+            if word.1 && word.2 {
+                mixed += 1;
+                seen.seen_at(FieldId::LettersMixed, Field::Body, context.body.folded_origin(word.0..at));
+            }
+            word = (at + ch.len_utf8(), false, false);
+        }
+    }
+    seen.set_count(FieldId::LettersMixed, mixed);
+}
+
+/// Whether an invisible character does what it is there for.
+fn belongs(ch: char, before: char) -> bool {
+    let joins = is_joiner(ch)
+        && (is_emoji(before) || before == '\u{FE0F}' || is_mark(before) || (before.is_alphabetic() && !is_latin(before)));
+    joins || (before == BLACK_FLAG && matches!(ch, '\u{E0000}'..='\u{E007F}'))
+}

@@ -1,0 +1,176 @@
+//! What analyzers saw: one value per field of the schema, and where.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use moderato_domain::{Field, Signal, SignalValue, Span};
+
+use super::links::Link;
+use crate::rules::schema::{FieldId, FieldKind};
+
+/// Most places kept per field and per list: what a moderator can look at, and a bound on what a
+/// hostile text makes the store keep.
+pub(crate) const SPANS_MAX: usize = 16;
+
+/// The value of a field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Value<'c> {
+    /// Not known: every comparison with it is false.
+    Absent,
+    Flag(bool),
+    Count(i64),
+    Number(f64),
+    Text(&'c str),
+}
+
+impl Value<'_> {
+    /// The value as a number, if it is one.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Count(count) => Some(*count as f64),
+            Self::Number(number) => Some(*number),
+            Self::Absent | Self::Flag(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+/// The places where a list was hit in a field.
+#[derive(Debug)]
+struct ListHits {
+    field: FieldId,
+    list: u16,
+    /// Different entries, up to `SPANS_MAX`.
+    entries: Vec<u32>,
+    spans: Vec<Span>,
+}
+
+/// Everything that was seen in one comment.
+#[derive(Debug)]
+pub(crate) struct Observed<'c> {
+    values: [Value<'c>; FieldId::COUNT],
+    spans: Vec<(FieldId, Span)>,
+    /// Web addresses in the body, in order.
+    pub(crate) links: Vec<Link>,
+    hits: Vec<ListHits>,
+    /// Of each pattern of the rule set, whether one of its literals is in the body. Empty: none is.
+    literals: Vec<bool>,
+}
+
+impl<'c> Observed<'c> {
+    /// Nothing seen yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            values: [Value::Absent; FieldId::COUNT],
+            spans: Vec::new(),
+            links: Vec::new(),
+            hits: Vec::new(),
+            literals: Vec::new(),
+        }
+    }
+
+    /// Sets a field.
+    pub(crate) const fn set(&mut self, field: FieldId, value: Value<'c>) {
+        self.values[field as usize] = value;
+    }
+
+    /// Sets a field to a number of things.
+    pub(crate) fn set_count(&mut self, field: FieldId, count: usize) {
+        self.set(field, Value::Count(i64::try_from(count).unwrap_or(i64::MAX)));
+    }
+
+    /// Sets a field to the share that `part` has in `whole`, in ten-thousandths so that replays on
+    /// other machines print alike.
+    pub(crate) fn set_share(&mut self, field: FieldId, part: usize, whole: usize) {
+        let share = if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        self.set(field, Value::Number((share * 10_000.0).round() / 10_000.0));
+    }
+
+    /// Notes where a field was seen.
+    pub(crate) fn seen_at(&mut self, field: FieldId, target: Field, origin: Range<usize>) {
+        if self.spans_of(field).count() < SPANS_MAX {
+            self.spans.push((field, span(target, origin)));
+        }
+    }
+
+    /// Notes that a list was hit in a field, and where.
+    pub(crate) fn hit(&mut self, field: FieldId, list: u16, entry: u32, place: Option<Span>) {
+        let at = self.hits.iter().position(|hits| hits.field == field && hits.list == list);
+        let at = at.unwrap_or_else(|| {
+            self.hits.push(ListHits { field, list, entries: Vec::new(), spans: Vec::new() });
+            self.hits.len() - 1
+        });
+        let hits = &mut self.hits[at];
+        if hits.entries.len() < SPANS_MAX && !hits.entries.contains(&entry) {
+            hits.entries.push(entry);
+        }
+        if let Some(place) = place
+            && hits.spans.len() < SPANS_MAX
+            && !hits.spans.contains(&place)
+        {
+            hits.spans.push(place);
+        }
+    }
+
+    /// Notes that a pattern is worth trying.
+    pub(crate) fn saw_literal(&mut self, pattern: u16, patterns: usize) {
+        if self.literals.is_empty() {
+            self.literals.resize(patterns, false);
+        }
+        self.literals[pattern as usize] = true;
+    }
+
+    /// The value of a field.
+    pub(crate) const fn value(&self, field: FieldId) -> &Value<'c> {
+        &self.values[field as usize]
+    }
+
+    /// Where a field was seen.
+    pub(crate) fn spans_of(&self, field: FieldId) -> impl Iterator<Item = Span> {
+        self.spans.iter().filter(move |(of, _)| *of == field).map(|(_, span)| *span)
+    }
+
+    /// How many different entries of a list were hit in a field, up to `SPANS_MAX`.
+    pub(crate) fn in_list(&self, field: FieldId, list: u16) -> usize {
+        let hits = self.hits.iter().find(|hits| hits.field == field && hits.list == list);
+        hits.map_or(0, |hits| hits.entries.len())
+    }
+
+    /// Where a list was hit in a field.
+    pub(crate) fn list_spans(&self, field: FieldId, list: u16) -> impl Iterator<Item = Span> {
+        let hits = self.hits.iter().filter(move |hits| hits.field == field && hits.list == list);
+        hits.flat_map(|hits| hits.spans.iter().copied())
+    }
+
+    /// Whether a pattern is worth trying.
+    pub(crate) fn literal_seen(&self, pattern: u16) -> bool {
+        self.literals.get(pattern as usize).copied().unwrap_or_default()
+    }
+
+    /// The fields that say something, in schema order. Texts are the comment itself and left out.
+    pub(crate) fn signals(&self) -> Vec<Signal> {
+        let telling = |field: &FieldId| match self.value(*field) {
+            Value::Flag(flag) => *flag,
+            Value::Count(count) => *count != 0,
+            Value::Number(number) => *number > 0.0,
+            Value::Text(_) => field.kind() == FieldKind::Domain,
+            Value::Absent => false,
+        };
+        FieldId::ALL.into_iter().filter(telling).map(|field| self.signal(field)).collect()
+    }
+
+    fn signal(&self, field: FieldId) -> Signal {
+        let value = match self.value(field) {
+            Value::Absent => SignalValue::Flag(false),
+            Value::Flag(flag) => SignalValue::Flag(*flag),
+            Value::Count(count) => SignalValue::Count(*count),
+            Value::Number(number) => SignalValue::Number(*number),
+            Value::Text(text) => SignalValue::Text((*text).to_owned()),
+        };
+        Signal { id: Cow::Borrowed(field.id()), value, spans: self.spans_of(field).collect() }
+    }
+}
+
+/// A span of a text. Intake bounds texts to 64 KiB, so positions fit.
+pub(crate) fn span(field: Field, origin: Range<usize>) -> Span {
+    Span { field, start: origin.start as u32, end: origin.end as u32 }
+}

@@ -1,0 +1,75 @@
+//! Notes for moderators, with what was seen filled in: `{links.count} links`, `found {matches}`.
+
+use std::fmt::Write as _;
+
+use super::expr::unknown_field;
+use super::schema::{FieldId, FieldKind};
+use crate::error::RuleSetProblem;
+
+/// A note with its placeholders resolved.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Note {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    Field(FieldId),
+    /// The places in the text that the rule saw.
+    Matches,
+}
+
+impl Note {
+    /// Reads a note. The error carries the offset in the note.
+    pub(super) fn parse(text: &str) -> Result<Self, (RuleSetProblem, usize)> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while let Some(open) = text[at..].find('{').map(|found| at + found) {
+            let Some(close) = text[open..].find('}').map(|found| open + found) else {
+                return Err((RuleSetProblem::Syntax("this `{` is never closed".into()), open));
+            };
+            pieces.push(Piece::Text(text[at..open].to_owned()));
+            let name = &text[open + 1..close];
+            pieces.push(match FieldId::parse(name) {
+                _ if name == "matches" => Piece::Matches,
+                Some(field) if matches!(field.kind(), FieldKind::Domains) || field == FieldId::Body => {
+                    let message = format!("`{name}` does not fit into a note; use {{matches}}");
+                    return Err((RuleSetProblem::Type(message), open + 1));
+                }
+                Some(field) => Piece::Field(field),
+                None => return Err((unknown_field(name), open + 1)),
+            });
+            at = close + 1;
+        }
+        pieces.push(Piece::Text(text[at..].to_owned()));
+        Ok(Self { pieces })
+    }
+
+    /// The fields that the note shows.
+    pub(super) fn fields(&self) -> impl Iterator<Item = FieldId> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Field(field) => Some(*field),
+            Piece::Text(_) | Piece::Matches => None,
+        })
+    }
+
+    /// Fills the note in.
+    pub(crate) fn write(
+        &self,
+        field: impl Fn(FieldId, &mut String),
+        matches: impl Fn(&mut String),
+    ) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => {
+                    let _ = out.write_str(text);
+                }
+                Piece::Field(id) => field(*id, &mut out),
+                Piece::Matches => matches(&mut out),
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,86 @@
+//! What kind of character it is: the few properties the views and analyzers need.
+
+use unicode_normalization::char::is_combining_mark;
+
+/// Characters that take no room: removed from the folded view, whatever they are there for.
+pub(crate) fn is_invisible(ch: char) -> bool {
+    matches!(ch,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Invisible characters that ordinary writing hardly needs. Variation selectors are left out (every
+/// second emoji has one); joiners are judged by what they join, in the analyzer.
+pub(crate) fn is_hiding(ch: char) -> bool {
+    is_invisible(ch) && !matches!(ch, '\u{FE00}'..='\u{FE0F}' | '\u{180B}'..='\u{180F}' | '\u{E0100}'..='\u{E01EF}')
+}
+
+/// Joins what stands before and after it: legitimate in emoji sequences, Persian and Indic scripts.
+pub(crate) const fn is_joiner(ch: char) -> bool {
+    matches!(ch, '\u{200C}' | '\u{200D}')
+}
+
+/// A mark drawn on the character before it.
+pub(crate) fn is_mark(ch: char) -> bool {
+    // The letters of common scripts are ruled out before the table is asked.
+    !matches!(ch, '\0'..='\u{2FF}' | '\u{370}'..='\u{482}' | '\u{3100}'..='\u{A66E}' | '\u{AC00}'..='\u{D7FF}')
+        && is_combining_mark(ch)
+}
+
+/// A pictograph: the blocks that hold nearly all emoji, and regional indicators.
+pub(crate) const fn is_emoji(ch: char) -> bool {
+    matches!(ch,
+        '\u{2600}'..='\u{27BF}' | '\u{2B05}'..='\u{2B07}' | '\u{2B1B}' | '\u{2B1C}' | '\u{2B50}' | '\u{2B55}'
+        | '\u{1F000}'..='\u{1F0FF}' | '\u{1F170}'..='\u{1F251}' | '\u{1F300}'..='\u{1F64F}'
+        | '\u{1F680}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7EB}' | '\u{1F900}'..='\u{1FAFF}')
+}
+
+/// A letter of the Latin script.
+pub(crate) const fn is_latin(ch: char) -> bool {
+    ch.is_ascii_alphabetic()
+        || matches!(ch, '\u{AA}' | '\u{BA}' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2AF}'
+            | '\u{1E00}'..='\u{1EFF}' | '\u{2C60}'..='\u{2C7F}' | '\u{A720}'..='\u{A7FF}' | '\u{AB30}'..='\u{AB64}')
+}
+
+/// A letter of the Cyrillic or Greek script, which share many shapes with Latin.
+pub(crate) const fn is_latin_like(ch: char) -> bool {
+    matches!(ch, '\u{370}'..='\u{3FF}' | '\u{400}'..='\u{52F}' | '\u{1F00}'..='\u{1FFF}')
+}
+
+/// Scripts written without spaces, where every character may begin a word.
+const fn is_unspaced(ch: char) -> bool {
+    matches!(ch,
+        '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{3040}'..='\u{30FF}'
+        | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+/// A letter of any script. The standard library's table costs some 20 ns outside of ASCII, so the
+/// letters of common scripts are told by their range.
+pub(crate) fn is_letter(ch: char) -> bool {
+    ch.is_ascii_alphabetic()
+        || matches!(ch,
+            '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2AF}' | '\u{3B1}'..='\u{3C9}'
+            | '\u{400}'..='\u{481}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}' | '\u{1100}'..='\u{11FF}'
+            | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
+        || (!ch.is_ascii() && ch.is_alphabetic())
+}
+
+/// A character that can be part of a word.
+pub(crate) fn in_word(ch: char) -> bool {
+    ch.is_ascii_digit() || is_letter(ch) || (!ch.is_ascii() && (is_mark(ch) || ch.is_numeric()))
+}
+
+/// Whether a character of a word goes on with the word of the one before it.
+pub(crate) fn goes_on(before: char, ch: char) -> bool {
+    !(is_unspaced(before) || is_unspaced(ch)) || is_mark(ch)
+}
+
+/// Whether two neighbouring characters are inside one word.
+pub(crate) fn joins(before: char, after: char) -> bool {
+    if before.is_ascii() && after.is_ascii() {
+        return before.is_ascii_alphanumeric() && after.is_ascii_alphanumeric();
+    }
+    in_word(before) && in_word(after) && goes_on(before, after)
+}

@@ -1,0 +1,213 @@
+//! The folded view: what lists and patterns are matched against.
+//!
+//! Compatibility-decomposed, in lower case, accents of Latin letters dropped, recomposed (NFKC);
+//! invisible characters removed; every run of white space one space. ASCII text only changes case,
+//! so its map is the identity unless white space has to be folded.
+
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::chars::{is_invisible, is_latin, is_mark};
+use super::map::{ByteMap, MappedWriter};
+
+/// Marks kept on one character. Unicode's stream-safe format (UAX #15 §13) allows 30; more is not
+/// writing, and a bound keeps a stack of 30,000 marks cheap.
+const MARKS_MAX: usize = 30;
+
+/// Folds a text.
+pub(crate) fn fold(source: &str) -> (String, ByteMap) {
+    if source.is_ascii() { fold_ascii(source) } else { fold_unicode(source) }
+}
+
+/// Folds a text whose positions do not matter, such as a list entry.
+pub(crate) fn folded(source: &str) -> String {
+    fold(source).0
+}
+
+fn fold_ascii(source: &str) -> (String, ByteMap) {
+    let mut previous_space = true;
+    let mut plain = true;
+    for byte in source.bytes() {
+        let space = byte == b' ';
+        plain &= !(space && previous_space) && (byte > b' ' || space);
+        previous_space = space;
+    }
+    if plain {
+        return (source.to_ascii_lowercase(), ByteMap::identity());
+    }
+    let mut out = MappedWriter::with_capacity(source.len());
+    let mut at = 0;
+    for word in source.split_ascii_whitespace() {
+        // split_ascii_whitespace yields slices of source in order, so the next one is found forward.
+        let start = at + source[at..].find(word).unwrap_or_default();
+        if at > 0 {
+            out.atom(" ", at..start);
+        }
+        out.same(word, start);
+        at = start + word.len();
+    }
+    if at < source.len() && at > 0 {
+        out.atom(" ", at..source.len());
+    }
+    let (mut text, map) = out.finish();
+    text.make_ascii_lowercase();
+    (text, map)
+}
+
+fn fold_unicode(source: &str) -> (String, ByteMap) {
+    let mut out = MappedWriter::with_capacity(source.len());
+    let mut cluster = Cluster::default();
+    let mut chars = source.char_indices().filter(|(_, ch)| !is_invisible(*ch)).peekable();
+    while let Some((at, ch)) = chars.next() {
+        let next = chars.peek().map_or('\0', |(_, next)| *next);
+        if stands_alone(next) && cluster.is_empty() {
+            if ch.is_ascii_graphic() {
+                out.same_char(ch.to_ascii_lowercase(), at);
+                continue;
+            }
+            if is_settled(ch) {
+                out.same_char(ch, at);
+                continue;
+            }
+            if ch.is_ascii() {
+                // White space or a control character.
+                if out.last().is_some_and(|last| last != ' ') {
+                    out.atom(" ", at..at + 1);
+                }
+                continue;
+            }
+        }
+        cluster.take(ch, at);
+        if stands_alone(next) || !attaches(next) {
+            cluster.write(&mut out);
+        }
+    }
+    out.finish()
+}
+
+/// Characters before which a cluster surely ends: the cheap half of [`attaches`].
+const fn stands_alone(ch: char) -> bool {
+    ch < '\u{300}' || is_settled(ch)
+}
+
+/// Lower-case letters and ideographs that folding leaves as they are.
+const fn is_settled(ch: char) -> bool {
+    matches!(ch, '\u{430}'..='\u{45F}' | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30F4}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+/// The two characters that stand for a whole sentence, 18 and 8 characters long. They stay as they
+/// are: written out, a body of them would grow twelvefold.
+const fn is_formula(ch: char) -> bool {
+    matches!(ch, '\u{FDFA}' | '\u{FDFB}')
+}
+
+/// Whether a character may combine with the one before it.
+fn attaches(ch: char) -> bool {
+    canonical_combining_class(ch) != 0
+        || is_mark(ch)
+        || is_nfc_quick(std::iter::once(ch)) == IsNormalized::Maybe
+}
+
+/// A character and what combines with it: the unit in which normal forms are made.
+#[derive(Default)]
+struct Cluster {
+    /// Decomposed and in lower case.
+    chars: String,
+    marks: usize,
+    /// The last character that is not a mark.
+    base: Option<char>,
+    start: usize,
+    end: usize,
+}
+
+impl Cluster {
+    const fn is_empty(&self) -> bool {
+        self.end == 0
+    }
+
+    fn take(&mut self, ch: char, at: usize) {
+        if self.is_empty() {
+            self.start = at;
+        }
+        self.end = at + ch.len_utf8();
+        if is_formula(ch) {
+            self.put(ch);
+        } else {
+            decompose_compatible(ch, |part| self.put(part));
+        }
+    }
+
+    fn put(&mut self, part: char) {
+        if is_mark(part) {
+            // An accent matters only on letters of a script that is not Latin: й is not и, but é is e.
+            let kept = self.base.is_some_and(|base| base.is_alphabetic() && !is_latin(base));
+            if kept && self.marks < MARKS_MAX {
+                self.marks += 1;
+                self.chars.push(part);
+            }
+            return;
+        }
+        if is_invisible(part) {
+            return;
+        }
+        self.marks = 0;
+        match part {
+            'ß' | 'ẞ' => self.chars.push_str("ss"),
+            'ς' => self.chars.push('σ'),
+            _ => {
+                for lower in part.to_lowercase() {
+                    self.chars.push(lower);
+                }
+            }
+        }
+        self.base = self.chars.chars().next_back();
+    }
+
+    fn write(&mut self, out: &mut MappedWriter) {
+        let mut composed = String::with_capacity(self.chars.len());
+        // Compatibility decomposition, then canonical composition: NFKC.
+        for ch in self.chars.nfc() {
+            if ch.is_whitespace() || ch.is_control() {
+                let last = composed.chars().next_back().or_else(|| out.last());
+                if last.is_some_and(|last| last != ' ') {
+                    composed.push(' ');
+                }
+            } else {
+                composed.push(ch);
+            }
+        }
+        out.atom(&composed, self.start..self.end);
+        *self = Self { chars: std::mem::take(&mut self.chars), ..Self::default() };
+        self.chars.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_variants_fold_to_one() {
+        for (text, expected) in [
+            ("Hello World", "hello world"),
+            ("  two \r\n\tspaces ", "two spaces "),
+            ("Café CAFÉ cafe\u{301}", "cafe cafe cafe"),
+            ("Straße STRASSE", "strasse strasse"),
+            ("ｆｕｌｌ 𝐛𝐨𝐥𝐝 ﬁne", "full bold fine"),
+            ("ca\u{200B}si\u{AD}no", "casino"),
+            ("İstanbul", "istanbul"),
+            ("й Й и\u{306}", "й й й"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
+        ] {
+            assert_eq!(folded(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_match_across_invisible_characters_points_at_all_of_them() {
+        let source = "x ca\u{200B}SI\u{200B}no y";
+        let (text, map) = fold(source);
+        let at = text.find("casino").unwrap();
+        assert_eq!(&source[map.source(at..at + 6)], "ca\u{200B}SI\u{200B}no");
+    }
+}

@@ -1,0 +1,139 @@
+//! What every change of a comment leaves behind in the same transaction: its event, the counters of
+//! its author, and a notification for those who follow the log.
+
+use std::collections::BTreeMap;
+
+use moderato_domain::{Action, AuthorKey, CommentName, Revision, State, TextFingerprint, ThreadId, Timestamp};
+use moderato_store::EventKind;
+use sqlx::PgConnection;
+
+/// One comment that changed.
+pub(crate) struct Change {
+    pub(crate) kind: EventKind,
+    pub(crate) comment: CommentName,
+    pub(crate) thread: ThreadId,
+    pub(crate) revision: Revision,
+    pub(crate) action: Action,
+    pub(crate) time: Timestamp,
+    /// As what it was counted; `None` if it is new.
+    pub(crate) before: Option<Standing>,
+    /// As what it counts from now on.
+    pub(crate) after: Standing,
+    /// The text the author wrote and when, if the change is one of the author's.
+    pub(crate) wrote: Option<(Timestamp, TextFingerprint)>,
+}
+
+/// Whose comment it is and what readers see of it: all that counters depend on.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) author: Option<AuthorKey>,
+    pub(crate) state: State,
+}
+
+/// What one transaction adds to an author's counters.
+#[derive(Default)]
+struct Tally {
+    comments: i64,
+    published: i64,
+    rejected: i64,
+    first: Option<Timestamp>,
+    last: Option<(Timestamp, TextFingerprint)>,
+}
+
+/// `authors` receives rows in key order, the order in which every transaction locks them. A row of
+/// an author who wrote nothing in this transaction has the extreme times, which change no time of
+/// the row that is there; if there is none (erased), none is made.
+const PUBLISH: &str = "
+    WITH logged AS (
+        INSERT INTO events (kind, site_id, comment_id, thread_id, revision, action, state, time_ms)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
+                             $6::text[], $7::text[], $8::bigint[])
+    ), counted AS (
+        INSERT INTO authors AS a
+            (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text)
+        SELECT site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text
+        FROM unnest($9::text[], $10::bytea[], $11::bigint[], $12::bigint[], $13::bigint[],
+                    $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[])
+            AS n (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms,
+                  last_text, wrote)
+        WHERE n.wrote
+           OR EXISTS (SELECT FROM authors e WHERE e.site_id = n.site_id AND e.author_key = n.author_key)
+        ON CONFLICT (site_id, author_key) DO UPDATE SET
+            comments      = a.comments + excluded.comments,
+            published     = a.published + excluded.published,
+            rejected      = a.rejected + excluded.rejected,
+            first_seen_ms = least(a.first_seen_ms, excluded.first_seen_ms),
+            last_seen_ms  = greatest(a.last_seen_ms, excluded.last_seen_ms),
+            last_text     = CASE WHEN excluded.last_seen_ms >= a.last_seen_ms
+                                 THEN excluded.last_text ELSE a.last_text END
+    )
+    SELECT pg_notify('moderato_events', '')";
+
+/// Writes the events of `changes` in their order, and what they mean for authors.
+pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let tallies = tally(changes);
+    let authors = || tallies.iter();
+    sqlx::query(PUBLISH)
+        .bind(column(changes, |change| change.kind.as_str()))
+        .bind(column(changes, |change| change.comment.site.as_str()))
+        .bind(column(changes, |change| change.comment.comment.as_str()))
+        .bind(column(changes, |change| change.thread.as_str()))
+        .bind(column(changes, |change| change.revision.get()))
+        .bind(column(changes, |change| change.action.as_str()))
+        .bind(column(changes, |change| change.after.state.as_str()))
+        .bind(column(changes, |change| change.time.as_millis()))
+        .bind(column(authors(), |((site, _), _)| *site))
+        .bind(column(authors(), |((_, author), _)| author.as_bytes().as_slice()))
+        .bind(column(authors(), |(_, tally)| tally.comments))
+        .bind(column(authors(), |(_, tally)| tally.published))
+        .bind(column(authors(), |(_, tally)| tally.rejected))
+        .bind(column(authors(), |(_, tally)| tally.first.map_or(i64::MAX, Timestamp::as_millis)))
+        .bind(column(authors(), |(_, tally)| tally.last.map_or(i64::MIN, |(time, _)| time.as_millis())))
+        .bind(column(authors(), |(_, tally)| tally.last.map_or(0, |(_, text)| text.as_i64())))
+        .bind(column(authors(), |(_, tally)| tally.last.is_some()))
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
+/// One value of every item: a column of a batch, as `unnest` takes it.
+pub(crate) fn column<I: IntoIterator, T>(items: I, value: impl FnMut(I::Item) -> T) -> Vec<T> {
+    items.into_iter().map(value).collect()
+}
+
+/// Sums up changes by site and author. An edit that comes from another author moves the comment from
+/// one to the other.
+fn tally(changes: &[Change]) -> BTreeMap<(&str, AuthorKey), Tally> {
+    let mut tallies: BTreeMap<(&str, AuthorKey), Tally> = BTreeMap::new();
+    for change in changes {
+        let site = change.comment.site.as_str();
+        if let Some((before, author)) = change.before.and_then(|before| Some((before, before.author?))) {
+            tallies.entry((site, author)).or_default().count(before.state, -1);
+        }
+        if let Some(author) = change.after.author {
+            let tally = tallies.entry((site, author)).or_default();
+            tally.count(change.after.state, 1);
+            if let Some((time, text)) = change.wrote {
+                tally.first = Some(tally.first.map_or(time, |first| first.min(time)));
+                if tally.last.is_none_or(|(last, _)| last <= time) {
+                    tally.last = Some((time, text));
+                }
+            }
+        }
+    }
+    tallies
+}
+
+impl Tally {
+    fn count(&mut self, state: State, by: i64) {
+        self.comments += by;
+        match state {
+            State::Published => self.published += by,
+            State::Rejected | State::Spam => self.rejected += by,
+            State::Pending | State::Withdrawn => {}
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The store: each use case in its own file, the traits put together here.
+
+mod authors;
+mod comments;
+mod events;
+mod record;
+mod review;
+mod rule_sets;
+mod tenants;
+mod verdicts;
+mod withdraw;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use moderato_domain::{
+    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp,
+    Verdict, Withdrawal,
+};
+use moderato_store::{
+    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor,
+    EventLog, NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError,
+    StoredComment, Tenants, Withdrawn,
+};
+use tokio::sync::watch;
+
+use crate::database::Database;
+use crate::error::store_error;
+
+/// Most rows in one INSERT. A statement takes 32,766 parameters, the widest row has 23; batches of
+/// the worker are smaller.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// The store in an open file. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    database: Arc<Database>,
+}
+
+impl SqliteStore {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        events::watch_other_processes(&database);
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl Pipeline for SqliteStore {
+    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+        authors::facts(&self.database, authors).await.map_err(store_error)
+    }
+
+    async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
+        record::record(&self.database, batch).await.map_err(store_error)
+    }
+
+    async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        withdraw::withdraw(&self.database, batch).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl Review for SqliteStore {
+    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
+        review::decide(&self.database, decision).await.map_err(store_error)?
+    }
+}
+
+#[async_trait]
+impl Reading for SqliteStore {
+    async fn comment(&self, name: &CommentName) -> Result<Option<StoredComment>, StoreError> {
+        comments::one(self.database.readers(), name).await.map_err(store_error)
+    }
+
+    async fn comments(
+        &self,
+        site: &SiteId,
+        filter: &CommentFilter,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError> {
+        comments::newest_first(&self.database, site, filter, after, limit).await.map_err(store_error)
+    }
+
+    async fn published(
+        &self,
+        site: &SiteId,
+        thread: &ThreadId,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError> {
+        comments::published(&self.database, site, thread, after, limit).await.map_err(store_error)
+    }
+
+    async fn count_published(&self, site: &SiteId, threads: &[ThreadId]) -> Result<Vec<i64>, StoreError> {
+        comments::count_published(&self.database, site, threads).await.map_err(store_error)
+    }
+
+    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError> {
+        verdicts::one(&self.database, name, revision).await.map_err(store_error)
+    }
+
+    async fn verdicts(
+        &self,
+        name: &CommentName,
+        after: Option<Revision>,
+        limit: u32,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        verdicts::newest_first(&self.database, name, after, limit).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl EventLog for SqliteStore {
+    async fn events_after(
+        &self,
+        cursor: EventCursor,
+        site: Option<&SiteId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        events::after(&self.database, cursor, site, limit).await.map_err(store_error)
+    }
+
+    async fn event_head(&self) -> Result<EventCursor, StoreError> {
+        events::head(&self.database).await.map_err(store_error)
+    }
+
+    fn event_hint(&self) -> watch::Receiver<u64> {
+        self.database.events.subscribe()
+    }
+}
+
+#[async_trait]
+impl Tenants for SqliteStore {
+    async fn directory(&self, known: Option<i64>) -> Result<Option<DirectorySnapshot>, StoreError> {
+        tenants::directory(&self.database, known).await.map_err(store_error)
+    }
+
+    async fn put_site(&self, site: &Site) -> Result<bool, StoreError> {
+        tenants::put_site(&self.database, site).await.map_err(store_error)
+    }
+
+    async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        tenants::add_key(&self.database, key).await.map_err(store_error)
+    }
+
+    async fn revoke_key(&self, id: &ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+        tenants::revoke_key(&self.database, id, now).await.map_err(store_error)
+    }
+
+    async fn keys(&self, site: Option<&SiteId>) -> Result<Vec<ApiKey>, StoreError> {
+        tenants::keys(&self.database, site).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl RuleSets for SqliteStore {
+    async fn put_rule_set(&self, rule_set: &RuleSetDocument) -> Result<(), StoreError> {
+        rule_sets::put(&self.database, rule_set).await.map_err(store_error)
+    }
+
+    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError> {
+        rule_sets::activate(&self.database, version, now).await.map_err(store_error)
+    }
+
+    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError> {
+        rule_sets::active(&self.database).await.map_err(store_error)
+    }
+
+    async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError> {
+        rule_sets::one(&self.database, version).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.database.check_writable().await.map_err(store_error)
+    }
+}

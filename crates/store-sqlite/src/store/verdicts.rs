@@ -1,0 +1,114 @@
+//! Verdicts: what the engine said about each revision.
+
+use moderato_domain::{CommentName, Evaluation, Revision, RuleSetVersion, Verdict};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+use super::record::Kept;
+use crate::database::Database;
+use crate::rows;
+
+macro_rules! select_verdicts {
+    ($which:literal) => {
+        concat!(
+            "SELECT site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
+                    reasons, signals, degraded, evaluate_time_ms
+             FROM verdicts
+             WHERE comment_seq = (SELECT comment_seq FROM comments WHERE site_id = ?1 AND comment_id = ?2) ",
+            $which
+        )
+    };
+}
+
+pub(super) async fn one(
+    database: &Database,
+    name: &CommentName,
+    revision: Option<Revision>,
+) -> sqlx::Result<Option<Verdict>> {
+    let query = match revision {
+        Some(revision) => sqlx::query(select_verdicts!("AND revision = ?3")).bind(name.site.as_str())
+            .bind(name.comment.as_str())
+            .bind(revision.get()),
+        None => sqlx::query(select_verdicts!("ORDER BY revision DESC LIMIT 1"))
+            .bind(name.site.as_str())
+            .bind(name.comment.as_str()),
+    };
+    query.fetch_optional(database.readers()).await?.as_ref().map(stored_verdict).transpose()
+}
+
+pub(super) async fn newest_first(
+    database: &Database,
+    name: &CommentName,
+    after: Option<Revision>,
+    limit: u32,
+) -> sqlx::Result<Vec<Verdict>> {
+    sqlx::query(select_verdicts!("AND (?3 IS NULL OR revision < ?3) ORDER BY revision DESC LIMIT ?4"))
+        .bind(name.site.as_str())
+        .bind(name.comment.as_str())
+        .bind(after.map(Revision::get))
+        .bind(limit)
+        .fetch_all(database.readers())
+        .await?
+        .iter()
+        .map(stored_verdict)
+        .collect()
+}
+
+/// Inserts the verdicts of revisions that were not stored before.
+pub(super) async fn insert(connection: &mut SqliteConnection, records: &[Kept<'_>]) -> sqlx::Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO verdicts (comment_seq, site_id, comment_id, revision, rule_set_version, action, score,
+                               approved_by_rule, reasons, signals, degraded, evaluate_time_ms) ",
+    );
+    let documents = records.iter().map(|(_, record)| Documents::of(&record.evaluation)).collect::<sqlx::Result<Vec<_>>>()?;
+    insert.push_values(records.iter().zip(documents), |mut row, ((comment_seq, record), documents)| {
+        row.push_bind(comment_seq)
+            .push_bind(record.comment.site.as_str())
+            .push_bind(record.comment.id.as_str())
+            .push_bind(record.comment.revision.get())
+            .push_bind(record.evaluation.rule_set.as_str())
+            .push_bind(record.evaluation.action.as_str())
+            .push_bind(record.evaluation.score.get())
+            .push_bind(record.evaluation.approved_by_rule)
+            .push_bind(documents.reasons)
+            .push_bind(documents.signals)
+            .push_bind(documents.degraded)
+            .push_bind(record.evaluate_time.as_millis());
+    });
+    insert.build().execute(connection).await?;
+    Ok(())
+}
+
+/// The parts of an evaluation that are read back whole and never searched.
+struct Documents {
+    reasons: String,
+    signals: String,
+    degraded: String,
+}
+
+impl Documents {
+    fn of(evaluation: &Evaluation) -> sqlx::Result<Self> {
+        Ok(Self {
+            reasons: rows::to_json(&evaluation.reasons)?,
+            signals: rows::to_json(&evaluation.signals)?,
+            degraded: rows::to_json(&evaluation.degraded)?,
+        })
+    }
+}
+
+fn stored_verdict(row: &SqliteRow) -> sqlx::Result<Verdict> {
+    Ok(Verdict {
+        comment: rows::comment_name(row)?,
+        revision: rows::revision(row)?,
+        evaluation: Evaluation {
+            action: rows::action(row)?,
+            approved_by_rule: row.try_get("approved_by_rule")?,
+            score: rows::score(row)?,
+            reasons: rows::json(row, "reasons")?,
+            signals: rows::json(row, "signals")?,
+            rule_set: rows::parsed(row, "rule_set_version", RuleSetVersion::parse)?,
+            degraded: rows::json(row, "degraded")?,
+        },
+        evaluate_time: rows::time(row, "evaluate_time_ms")?,
+    })
+}

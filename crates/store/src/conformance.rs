@@ -1,1 +1,0 @@
-//! What every store backend must do.

@@ -1,0 +1,85 @@
+//! What every store backend must do, as tests that see nothing but the traits.
+//!
+//! A backend's test makes an empty store and calls [`run`]. Each case works on a site of its own, so
+//! all of them share the one database, as tenants do.
+//!
+//! To add a case: an `async fn(Case)` in the file of its use case, and its name in [`CASES`].
+
+mod authors;
+mod builders;
+mod deciding;
+mod events;
+mod reading;
+mod recording;
+mod rule_sets;
+mod tenants;
+mod withdrawing;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::Store;
+use builders::Case;
+
+type Run = fn(Case) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! cases {
+    ($($file:ident :: $name:ident,)+) => {
+        &[$((concat!(stringify!($file), "::", stringify!($name)), |case| Box::pin($file::$name(case)))),+]
+    };
+}
+
+const CASES: &[(&str, Run)] = cases![
+    recording::a_new_comment_is_applied_and_reads_back_whole,
+    recording::the_same_submission_again_is_a_duplicate,
+    recording::other_content_under_the_same_revision_is_a_conflict,
+    recording::an_older_revision_is_stale_but_kept,
+    recording::one_batch_can_hold_every_outcome,
+    recording::an_empty_batch_is_nothing,
+    recording::a_poisoned_batch_leaves_nothing_behind,
+    recording::a_verdict_reads_back_exactly_as_it_was,
+    recording::the_same_id_on_two_sites_is_two_comments,
+    recording::of_concurrent_equals_exactly_one_is_applied,
+    recording::of_concurrent_revisions_the_newest_stays,
+    recording::any_order_of_revisions_ends_with_the_newest,
+    deciding::a_decision_sets_what_readers_see,
+    deciding::a_decision_outranks_the_engine_on_its_revision,
+    deciding::an_edit_after_a_decision_is_judged_anew,
+    deciding::a_decision_about_something_else_is_refused,
+    deciding::concurrent_decisions_are_applied_one_after_the_other,
+    withdrawing::a_withdrawn_comment_is_gone_for_readers,
+    withdrawing::withdrawn_stays_withdrawn_when_a_newer_revision_arrives,
+    withdrawing::a_batch_tells_applied_from_duplicate_and_unknown,
+    reading::counts_come_in_the_order_asked,
+    reading::published_comments_come_oldest_first,
+    reading::pages_stay_stable_while_comments_arrive,
+    reading::filters_combine,
+    reading::verdicts_come_newest_first_in_pages,
+    authors::counters_follow_record_edit_decide_withdraw,
+    authors::facts_come_in_the_order_asked,
+    authors::an_edit_by_another_author_moves_the_comment,
+    authors::concurrent_batches_lose_no_count,
+    events::every_change_leaves_one_event,
+    events::the_head_is_followed_by_what_happens_next,
+    events::a_follower_sees_every_event_exactly_once,
+    events::a_hint_tells_that_the_log_grew,
+    tenants::the_directory_changes_with_sites_and_keys,
+    tenants::a_site_keeps_its_privacy_key,
+    tenants::a_revoked_key_leaves_the_directory,
+    rule_sets::a_rule_set_is_stored_once_and_activated_at_will,
+];
+
+/// Runs every case, one after the other, and panics with the names of those that failed.
+pub async fn run(store: Arc<dyn Store>) {
+    store.ready().await.expect("the store is ready");
+    let mut failed = Vec::new();
+    for (number, (name, run)) in CASES.iter().enumerate() {
+        let case = Case::new(Arc::clone(&store), number);
+        // As a task, so that a case that panics does not keep the others from running.
+        if tokio::spawn(run(case)).await.is_err() {
+            failed.push(*name);
+        }
+    }
+    assert!(failed.is_empty(), "{} of {} cases failed: {failed:#?}", failed.len(), CASES.len());
+}

@@ -1,0 +1,88 @@
+//! What `serve` tells its operator on standard output: where each door listens, and on the first
+//! start the site and its key.
+
+use std::net::SocketAddr;
+
+use moderato_domain::RuleSetVersion;
+use moderato_runtime::config::{Config, ServeRole};
+
+use crate::client::{self, CREDENTIALS_FILE, Credentials};
+use crate::compose::embedded_file;
+use crate::first_start::{self, FirstSite};
+use crate::serve::local;
+
+/// Where this process really listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doors {
+    pub grpc: Option<SocketAddr>,
+    pub health: SocketAddr,
+}
+
+/// Prints it, and keeps `cli.toml` true.
+pub(crate) fn started(
+    config: &Config,
+    doors: Doors,
+    rules: &RuleSetVersion,
+    first_site: Option<&FirstSite>,
+) -> anyhow::Result<()> {
+    let roles: Vec<&str> = config.roles.iter().map(|role| role.as_str()).collect();
+    println!("moderato {}", env!("CARGO_PKG_VERSION"));
+    println!("  roles    {}", roles.join(", "));
+    if let Some(grpc) = doors.grpc {
+        println!("  grpc     {}", endpoint(config, grpc));
+    }
+    println!("  health   http://{}/readyz, /livez, /metrics", doors.health);
+    println!("  store    {}", config.store.url.as_ref().map_or_else(|| embedded(config), ToString::to_string));
+    println!("  queue    {}", config.queue.url.as_ref().map_or_else(|| embedded(config), ToString::to_string));
+    println!("  rules    {rules}");
+    match first_site {
+        Some(first) => first_site_lines(config, doors, first),
+        None => refresh_endpoint(config, doors)?,
+    }
+    Ok(())
+}
+
+fn first_site_lines(config: &Config, doors: Doors, first: &FirstSite) {
+    let address = doors.grpc.unwrap_or(config.listen.grpc);
+    let credentials = Credentials {
+        endpoint: endpoint(config, local(address)),
+        site: first.site.to_string(),
+        key: first.key.expose().to_owned(),
+        ca: config.tls.cert.clone(),
+    };
+    println!("  site     {} \"My blog\", mode pre: nothing appears before a human approves it", first.site);
+    println!("  api key  {}", first.key.expose());
+    println!("           shown this once; may submit, read and decide on this site");
+    // The key is printed before anything can fail, and a start without the file is a start.
+    match first_start::write_credentials(&config.data_dir, &credentials) {
+        Ok(()) => {
+            println!("           also in {}, for commands on this host:", config.data_dir.join(CREDENTIALS_FILE).display());
+            println!("           moderato check \"hello world\"");
+        }
+        Err(error) => tracing::warn!("{error:#}; commands on this host need --endpoint, --site and --api-key"),
+    }
+}
+
+/// The port may be another one than last time. Only a process that has both services writes it.
+fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
+    let whole = config.runs(ServeRole::Ingest) && config.runs(ServeRole::Query);
+    let (Some(grpc), true) = (doors.grpc, whole) else { return Ok(()) };
+    let endpoint = endpoint(config, local(grpc));
+    if let Some(mut kept) = client::read_credentials(&config.data_dir)?
+        && (kept.endpoint != endpoint || kept.ca != config.tls.cert)
+    {
+        kept.endpoint = endpoint;
+        kept.ca.clone_from(&config.tls.cert);
+        first_start::write_credentials(&config.data_dir, &kept)?;
+    }
+    Ok(())
+}
+
+fn endpoint(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+fn embedded(config: &Config) -> String {
+    embedded_file(config).map_or_else(String::new, |file| file.display().to_string())
+}

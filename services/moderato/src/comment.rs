@@ -1,0 +1,156 @@
+//! `moderato comment`: look at a comment, understand its verdict, decide about it.
+
+use anyhow::{Context as _, bail};
+use moderato_api::pb::query as pb;
+use moderato_api::pb::types::Comment;
+use moderato_domain::{Clock as _, Decision, DecisionKind, SiteId, SystemClock};
+use moderato_store::DecideError;
+
+use crate::client::{self, Client, ConnectionArgs};
+use crate::compose::Backends;
+use crate::config_args::ConfigArgs;
+use crate::terminal::{Marks, visible, visible_lines};
+use crate::verdict_text::{self, Detail, Texts};
+
+/// Looks at comments and decides about them.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum CommentCommand {
+    /// Shows a comment and its state
+    Show(ShowArgs),
+    /// Shows why it was judged as it was: every reason, with the matched words marked
+    Explain(ShowArgs),
+    /// Publishes it
+    Approve(DecideArgs),
+    /// Hides it: it breaks the guidelines
+    Reject(DecideArgs),
+    /// Hides it: it is unsolicited advertising
+    Spam(DecideArgs),
+}
+
+/// Which comment to show.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  moderato comment explain 7b1d5c1e-0000-8000-8000-000000000000\n  \
+                        moderato comment show sites/blog/comments/c-17")]
+pub(crate) struct ShowArgs {
+    /// sites/SITE/comments/ID, or only the ID
+    name: String,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// What to decide, and why.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Acts on the store directly, with the service's configuration.\n\nExamples:\n  \
+                        moderato comment approve c-17 --by ann\n  \
+                        moderato comment reject c-18 --guideline be-kind --note \"third time\"")]
+pub(crate) struct DecideArgs {
+    /// sites/SITE/comments/ID, or only the ID
+    name: String,
+    /// Who decides
+    #[arg(long, default_value = "operator")]
+    by: String,
+    /// The guideline section that was broken
+    #[arg(long, value_name = "SECTION")]
+    guideline: Option<String>,
+    /// Words for other moderators
+    #[arg(long)]
+    note: Option<String>,
+    /// Only if this is still the newest version
+    #[arg(long)]
+    revision: Option<i64>,
+    /// The site of a short ID, if it is not the one in cli.toml
+    #[arg(long, env = "MODERATO_SITE")]
+    site: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: CommentCommand) -> anyhow::Result<()> {
+    match command {
+        CommentCommand::Show(args) => show(args).await,
+        CommentCommand::Explain(args) => explain(args).await,
+        CommentCommand::Approve(args) => decide(args, DecisionKind::Approve).await,
+        CommentCommand::Reject(args) => decide(args, DecisionKind::Reject).await,
+        CommentCommand::Spam(args) => decide(args, DecisionKind::Spam).await,
+    }
+}
+
+async fn show(args: ShowArgs) -> anyhow::Result<()> {
+    let mut client = args.connection.connect().await?;
+    let comment = fetch(&mut client, &args.name).await?;
+    print!("{}", heading(&comment));
+    println!("\ntext\n{}", visible_lines(&comment.body, "  "));
+    println!("\nverdict   {} score {:+}", verdict_text::action(comment.action), comment.score);
+    println!("why       moderato comment explain {}", visible(&comment.name));
+    Ok(())
+}
+
+async fn explain(args: ShowArgs) -> anyhow::Result<()> {
+    let mut client = args.connection.connect().await?;
+    let comment = fetch(&mut client, &args.name).await?;
+    let request = pb::GetVerdictRequest { comment: comment.name.clone(), revision: comment.revision };
+    let verdict = client.query.get_verdict(request).await.map_err(|status| client::explain(&status))?.into_inner();
+    let author = comment.author.clone().unwrap_or_default();
+    let texts = Texts { body: &comment.body, author_name: &author.display_name, author_url: &author.url };
+    println!("{}", heading(&comment));
+    print!("{}", verdict_text::verdict(&verdict, texts, Detail::Signals, Marks::for_stdout()));
+    Ok(())
+}
+
+async fn fetch(client: &mut Client, name: &str) -> anyhow::Result<Comment> {
+    let name = client.comment_name(name)?.to_string();
+    let request = pb::GetCommentRequest { name };
+    Ok(client.query.get_comment(request).await.map_err(|status| client::explain(&status))?.into_inner())
+}
+
+fn heading(comment: &Comment) -> String {
+    let author = comment.author.clone().unwrap_or_default();
+    let kind = if author.guest { "guest" } else { "signed in" };
+    let decided = if comment.decided { ", decided by a human" } else { "" };
+    let mut lines = vec![
+        ("comment", visible(&comment.name)),
+        ("thread", visible(&comment.thread)),
+        ("revision", comment.revision.to_string()),
+        ("state", format!("{}{decided}", verdict_text::state(comment.state))),
+        ("author", format!("{} ({kind})", visible(&author.display_name))),
+        ("website", visible(&author.url)),
+        ("answers", visible(&comment.parent)),
+        ("language", visible(&comment.language)),
+        ("permalink", visible(&comment.permalink)),
+        ("written", verdict_text::time(comment.create_time.as_ref())),
+        ("accepted", verdict_text::time(comment.accept_time.as_ref())),
+    ];
+    lines.retain(|(_, value)| !value.is_empty());
+    lines.into_iter().map(|(label, value)| format!("{label:<9} {value}\n")).collect::<Vec<_>>().concat()
+}
+
+async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
+    let config = args.config.load()?;
+    let site = match &args.site {
+        Some(site) => Some(SiteId::parse(site)?),
+        None => client::read_credentials(&config.data_dir)?.map(|kept| SiteId::parse(&kept.site)).transpose()?,
+    };
+    let name = client::comment_name(&args.name, site.as_ref())?;
+    let backends = Backends::open(&config).await?;
+    let comment = backends.store.comment(&name).await?.with_context(|| format!("there is no comment {name}"))?;
+    if args.revision.is_some_and(|wanted| wanted != comment.revision.get()) {
+        bail!("the newest revision is {}: look at it first", comment.revision.get());
+    }
+    let decision = Decision {
+        comment: name,
+        revision: comment.revision,
+        kind,
+        moderator: args.by,
+        guideline: args.guideline,
+        note: args.note,
+        decide_time: SystemClock.now(),
+    };
+    let decided = backends.store.decide(&decision).await.map_err(|error| match error {
+        DecideError::Stale(_) => anyhow::anyhow!("it was edited meanwhile: look at it again"),
+        other => other.into(),
+    })?;
+    println!("{}: {} → {}", decided.name, comment.state.as_str(), decided.state.as_str());
+    backends.close().await;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What must be there before anything is served: rules in force, and on the very first start a site
+//! with a key. Several processes may do this at once; each step is done by one and seen by all.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use moderato_access::ApiKeySecret;
+use moderato_domain::{Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds};
+use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES};
+use moderato_runtime::config::Rules;
+use moderato_store::{RuleSetDocument, Store};
+
+use crate::client::{CREDENTIALS_FILE, Credentials};
+use crate::compose::create_private;
+
+/// The site of the first start.
+pub(crate) const SITE: &str = "blog";
+
+/// A site that was just made, with its key.
+#[derive(Debug)]
+pub(crate) struct FirstSite {
+    pub site: SiteId,
+    pub key: ApiKeySecret,
+}
+
+/// Makes the first site and its key, if there is no site. Of several processes that start at once,
+/// one makes them: the store says which.
+pub(crate) async fn site(store: &dyn Store) -> anyhow::Result<Option<FirstSite>> {
+    let directory = store.directory(None).await?.unwrap_or_default();
+    if !directory.sites.is_empty() {
+        return Ok(None);
+    }
+    let site = SiteId::parse(SITE)?;
+    let created = store
+        .put_site(&Site {
+            id: site.clone(),
+            display_name: "My blog".to_owned(),
+            settings: SiteSettings::default(),
+            privacy_key: PrivacyKey::new(SystemIds.secret_bytes()),
+        })
+        .await?;
+    if !created {
+        return Ok(None);
+    }
+    let roles = vec![Role::Ingest, Role::Reader, Role::Moderator];
+    let (key, secret) = moderato_access::mint(&SystemIds, site.clone(), "made at the first start", roles, &SystemClock);
+    store.add_key(&key).await?;
+    Ok(Some(FirstSite { site, key: secret }))
+}
+
+/// The rules in force: those of the configured file, else the active ones, else the starter set.
+pub(crate) async fn rules(store: &dyn Store, config: &Rules) -> anyhow::Result<CompiledRuleSet> {
+    if let Some(file) = &config.file {
+        let (document, compiled) = read_rules(file, config.guidelines.as_deref())?;
+        activate(store, &document).await?;
+        return Ok(compiled);
+    }
+    if let Some(version) = store.active_rule_set().await? {
+        let document = store
+            .rule_set(&version)
+            .await?
+            .ok_or_else(|| anyhow!("the rule set {version} is active but not in the store"))?;
+        return compile(&document.document, &document.guidelines)
+            .with_context(|| format!("the active rule set {version} does not compile with this release; activate another with `moderato rules activate FILE`"));
+    }
+    let compiled = compile(STARTER_RULES, STARTER_GUIDELINES).context("the built-in starter rules")?;
+    activate(store, &as_document(&compiled, STARTER_RULES, STARTER_GUIDELINES)).await?;
+    Ok(compiled)
+}
+
+/// Reads and compiles a rule set with its guidelines (the built-in ones if none are given).
+pub(crate) fn read_rules(file: &Path, guidelines: Option<&Path>) -> anyhow::Result<(RuleSetDocument, CompiledRuleSet)> {
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let rules_text = read(file)?;
+    let guidelines_text = guidelines.map_or_else(|| Ok(STARTER_GUIDELINES.to_owned()), read)?;
+    let compiled = compile(&rules_text, &guidelines_text).with_context(|| format!("the rules in {}", file.display()))?;
+    Ok((as_document(&compiled, &rules_text, &guidelines_text), compiled))
+}
+
+/// Compiles stored or read documents.
+pub(crate) fn compile(rules: &str, guidelines: &str) -> anyhow::Result<CompiledRuleSet> {
+    let guidelines = Guidelines::parse(guidelines).context("the guidelines")?;
+    Ok(CompiledRuleSet::compile(rules, &guidelines)?)
+}
+
+/// Stores a rule set and puts it in force, unless it is.
+pub(crate) async fn activate(store: &dyn Store, document: &RuleSetDocument) -> anyhow::Result<bool> {
+    if store.active_rule_set().await?.as_ref() == Some(&document.version) {
+        return Ok(false);
+    }
+    store.put_rule_set(document).await?;
+    store.activate_rule_set(&document.version, SystemClock.now()).await?;
+    Ok(true)
+}
+
+fn as_document(compiled: &CompiledRuleSet, rules: &str, guidelines: &str) -> RuleSetDocument {
+    RuleSetDocument {
+        version: compiled.version().clone(),
+        document: rules.to_owned(),
+        guidelines: guidelines.to_owned(),
+        create_time: SystemClock.now(),
+    }
+}
+
+/// Writes `cli.toml`, readable by its owner only, so that commands on this host need no arguments.
+pub(crate) fn write_credentials(data_dir: &Path, credentials: &Credentials) -> anyhow::Result<()> {
+    let file = data_dir.join(CREDENTIALS_FILE);
+    let text = format!(
+        "# Made by `moderato serve`: lets commands on this host connect without arguments. Keep it secret.\n{}",
+        toml::to_string(credentials)?
+    );
+    let write = || {
+        create_private(data_dir)?;
+        // Written beside and renamed: a reader never sees half of it.
+        let beside = data_dir.join(".cli.toml.new");
+        let _ = std::fs::remove_file(&beside);
+        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        std::fs::rename(&beside, &file)
+    };
+    write().with_context(|| format!("cannot write {}", file.display()))
+}

@@ -1,0 +1,141 @@
+//! `moderato keys`: who may call.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use moderato_domain::{Clock as _, Role, SiteId, SystemClock, SystemIds};
+use moderato_store::{ApiKey, ApiKeyId};
+
+use crate::compose::Backends;
+use crate::config_args::ConfigArgs;
+use crate::terminal::{table, visible};
+use crate::verdict_text::timestamp;
+
+/// Makes, lists and revokes API keys.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Makes a key and prints it: the only time it can be seen
+    Create(CreateArgs),
+    /// Lists keys, revoked ones included
+    List(ListArgs),
+    /// Revokes a key; it stops working within two seconds
+    Revoke(RevokeArgs),
+}
+
+/// What the new key may be.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Roles: ingest submits; reader reads comments, verdicts and events; moderator decides; admin \
+                        configures.\n\nExamples:\n  moderato keys create --label shop\n  \
+                        moderato keys create --site news --roles ingest --expires-in-days 90")]
+pub(crate) struct CreateArgs {
+    /// The one site it works on
+    #[arg(long, default_value = crate::first_start::SITE)]
+    site: String,
+    /// What it may be: ingest, reader, moderator, admin
+    #[arg(long, value_delimiter = ',', default_value = "ingest,reader", value_parser = parse_role)]
+    roles: Vec<Role>,
+    /// What people call it
+    #[arg(long, default_value = "made by the operator")]
+    label: String,
+    /// When it stops working; never, if not given
+    #[arg(long, value_name = "DAYS")]
+    expires_in_days: Option<u32>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Whose keys to list.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Only those of this site
+    #[arg(long)]
+    site: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Which key to revoke.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RevokeArgs {
+    /// Its public half, such as mk_0123456789ab
+    id: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+fn parse_role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| format!("roles are {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
+    match command {
+        KeysCommand::Create(args) => create(args).await,
+        KeysCommand::List(args) => list(&args).await,
+        KeysCommand::Revoke(args) => revoke(&args).await,
+    }
+}
+
+async fn create(args: CreateArgs) -> anyhow::Result<()> {
+    const DAY: Duration = Duration::from_hours(24);
+    let site = SiteId::parse(&args.site)?;
+    let backends = Backends::open(&args.config.load()?).await?;
+    let directory = backends.store.directory(None).await?.unwrap_or_default();
+    if !directory.sites.contains_key(&site) {
+        bail!("there is no site {site}; `moderato sites create {site}` makes one");
+    }
+    let mut roles = args.roles;
+    roles.sort_unstable();
+    roles.dedup();
+    let (mut key, secret) = moderato_access::mint(&SystemIds, site, &args.label, roles, &SystemClock);
+    key.expire_time = args.expires_in_days.map(|days| key.create_time.plus(DAY * days));
+    backends.store.add_key(&key).await?;
+    backends.close().await;
+    eprintln!("this key is shown once; it works within two seconds:");
+    println!("{}", secret.expose());
+    Ok(())
+}
+
+async fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let site = args.site.as_deref().map(SiteId::parse).transpose()?;
+    let backends = Backends::open(&args.config.load()?).await?;
+    let keys = backends.store.keys(site.as_ref()).await?;
+    backends.close().await;
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|key| {
+            vec![
+                visible(&key.id.0),
+                key.site.to_string(),
+                key.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(","),
+                state(key),
+                timestamp(key.create_time),
+                visible(&key.label),
+            ]
+        })
+        .collect();
+    print!("{}", table(&["key", "site", "roles", "state", "made", "label"], &rows));
+    Ok(())
+}
+
+fn state(key: &ApiKey) -> String {
+    match (key.revoke_time, key.expire_time) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, Some(expires)) if expires <= SystemClock.now() => "expired".to_owned(),
+        (None, Some(expires)) => format!("until {}", timestamp(expires)),
+        (None, None) => "live".to_owned(),
+    }
+}
+
+async fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {
+    // People paste whole keys: the public half is what stands before the dot.
+    let id = args.id.split('.').next().context("the id is empty")?;
+    let backends = Backends::open(&args.config.load()?).await?;
+    let revoked = backends.store.revoke_key(&ApiKeyId(id.to_owned()), SystemClock.now()).await?;
+    backends.close().await;
+    if !revoked {
+        bail!("there is no live key {}", visible(id));
+    }
+    println!("{} is revoked; it stops working within two seconds", visible(id));
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! What a process does beside serving: keeps sites, keys and rules fresh, and watches queue and
+//! store. Each loop survives the store and the queue being away, and ends with its task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moderato_engine::{ActiveRules, CompiledRuleSet};
+use moderato_queue::Queue;
+use moderato_runtime::health::Readiness;
+use moderato_runtime::metrics::{Metrics, PlaceLabel, set_seconds};
+use moderato_store::{Directory, REFRESH_EVERY, Store};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::first_start::compile;
+
+/// How long an activated rule set waits at most before it judges.
+const RULES_EVERY: Duration = Duration::from_secs(2);
+
+/// How old readiness and the queue's gauges may be.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// A part that does not answer for this long does not work.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the loops look after.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub store: Arc<dyn Store>,
+    pub queue: Arc<dyn Queue>,
+    pub directory: Arc<Directory>,
+    pub rules: Arc<ActiveRules>,
+    pub metrics: Arc<Metrics>,
+    pub readiness: Arc<Readiness>,
+    /// Which parts this process cannot work without.
+    pub needs_queue: bool,
+    pub needs_store: bool,
+}
+
+/// Starts every loop; dropping the set ends them.
+pub(crate) fn start(kept: &Kept) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    loops.spawn(refresh_directory(kept.clone()));
+    loops.spawn(follow_rules(kept.clone()));
+    loops.spawn(watch_queue(kept.clone()));
+    if kept.needs_store {
+        loops.spawn(watch_store(kept.clone()));
+    }
+    loops
+}
+
+/// Sites and keys; while the store is away the old ones stay.
+async fn refresh_directory(kept: Kept) {
+    let mut ticks = every(REFRESH_EVERY);
+    let mut fresh = true;
+    loop {
+        ticks.tick().await;
+        let refreshed = kept.directory.refresh(&*kept.store).await;
+        if let Err(error) = &refreshed
+            && fresh
+        {
+            tracing::warn!(%error, "sites and keys cannot be refreshed; the ones in memory stay in force");
+        }
+        fresh = refreshed.is_ok();
+    }
+}
+
+/// The rule set in force. One that does not compile is reported once and not activated.
+async fn follow_rules(kept: Kept) {
+    let mut ticks = every(RULES_EVERY);
+    let mut refused = None;
+    loop {
+        ticks.tick().await;
+        // A store that is away is reported elsewhere.
+        let Ok(Some(version)) = kept.store.active_rule_set().await else { continue };
+        if version == *kept.rules.current().version() || refused.as_ref() == Some(&version) {
+            continue;
+        }
+        let Ok(Some(document)) = kept.store.rule_set(&version).await else { continue };
+        let compiled: Result<anyhow::Result<CompiledRuleSet>, _> =
+            tokio::task::spawn_blocking(move || compile(&document.document, &document.guidelines)).await;
+        match compiled {
+            Ok(Ok(compiled)) => {
+                tracing::info!(rule_set.version = %version, "rule set in force");
+                kept.rules.replace(compiled);
+            }
+            Ok(Err(error)) => {
+                let stays = kept.rules.current().version().to_string();
+                tracing::error!(rule_set.version = %version, rule_set.stays = stays, "rule set does not compile: {error:#}");
+                refused = Some(version);
+            }
+            Err(panic) => {
+                tracing::error!(rule_set.version = %version, %panic, "compiling the rule set panicked");
+                refused = Some(version);
+            }
+        }
+    }
+}
+
+/// The queue's gauges, and whether it takes messages.
+async fn watch_queue(kept: Kept) {
+    let mut ticks = every(WATCH_EVERY);
+    loop {
+        if kept.needs_queue {
+            let ready = timeout(ANSWER_WITHIN, kept.queue.ready()).await;
+            kept.readiness.report("queue", flatten(ready));
+        }
+        if let Ok(Ok(depth)) = timeout(ANSWER_WITHIN, kept.queue.depth()).await {
+            for (place, count) in [("ready", depth.ready), ("retrying", depth.retrying), ("dead", depth.dead)] {
+                kept.metrics.queue_messages.get_or_create(&PlaceLabel { place }).set(count as i64);
+            }
+            if let Some(age) = depth.oldest_age {
+                set_seconds(&kept.metrics.queue_oldest_age, age);
+            }
+        }
+        ticks.tick().await;
+    }
+}
+
+/// Whether the store answers.
+async fn watch_store(kept: Kept) {
+    let mut ticks = every(WATCH_EVERY);
+    loop {
+        let ready = timeout(ANSWER_WITHIN, kept.store.ready()).await;
+        kept.readiness.report("store", flatten(ready));
+        ticks.tick().await;
+    }
+}
+
+fn flatten<E: std::fmt::Display>(
+    answered: Result<Result<(), E>, tokio::time::error::Elapsed>,
+) -> Result<(), String> {
+    match answered {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("did not answer within {} s", ANSWER_WITHIN.as_secs())),
+    }
+}
+
+/// Ticks from one period on; a process that was stopped does not catch up.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    ticks
+}

@@ -1,0 +1,79 @@
+//! `moderato rules`: check a rule set, put one in force.
+
+use std::path::PathBuf;
+
+use crate::compose::Backends;
+use crate::config_args::ConfigArgs;
+use crate::first_start::{activate, read_rules};
+
+/// Checks rule sets and puts them in force.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Compiles a rule set and says what is wrong with it; touches nothing
+    Check(CheckArgs),
+    /// Stores a rule set and puts it in force; running processes follow within two seconds
+    Activate(ActivateArgs),
+    /// Says which rule set is in force
+    Active(ActiveArgs),
+    /// Prints the built-in starter rule set, to begin an own one with
+    Starter,
+}
+
+/// Which files.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  moderato rules check my-rules.toml\n  \
+                        moderato rules check my-rules.toml --guidelines my-guidelines.md")]
+pub(crate) struct CheckArgs {
+    /// The rule set, TOML
+    file: PathBuf,
+    /// The guidelines it cites, Markdown; the built-in ones if not given
+    #[arg(long, value_name = "FILE")]
+    guidelines: Option<PathBuf>,
+}
+
+/// Which files, and where the store is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A rules.file in the configuration wins again at the next start.\n\nExample:\n  \
+                        moderato rules activate my-rules.toml --guidelines my-guidelines.md")]
+pub(crate) struct ActivateArgs {
+    #[command(flatten)]
+    files: CheckArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Where the store is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ActiveArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
+    match command {
+        RulesCommand::Check(args) => {
+            let (document, _) = read_rules(&args.file, args.guidelines.as_deref())?;
+            println!("{} compiles as {}", args.file.display(), document.version);
+        }
+        RulesCommand::Activate(args) => {
+            let config = args.config.load()?;
+            let (document, _) = read_rules(&args.files.file, args.files.guidelines.as_deref())?;
+            let backends = Backends::open(&config).await?;
+            let changed = activate(&*backends.store, &document).await?;
+            backends.close().await;
+            println!("{} {}", document.version, if changed { "is in force" } else { "was in force already" });
+            if config.rules.file.as_ref().is_some_and(|file| *file != args.files.file) {
+                eprintln!("note: rules.file in the configuration wins again at the next start");
+            }
+        }
+        RulesCommand::Active(args) => {
+            let backends = Backends::open(&args.config.load()?).await?;
+            let active = backends.store.active_rule_set().await?;
+            backends.close().await;
+            println!("{}", active.map_or_else(|| "none yet".to_owned(), |version| version.to_string()));
+        }
+        RulesCommand::Starter => print!("{}", moderato_engine::STARTER_RULES),
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! `moderato serve`: the roles of this process, from opening the doors to the last acknowledgement.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use moderato_domain::{SystemClock, SystemIds};
+use moderato_engine::{ActiveRules, CompiledRuleSet};
+use moderato_ingest::{IngestDeps, IngestOptions};
+use moderato_query::{QueryDeps, QueryOptions};
+use moderato_queue::GroupLimits;
+use moderato_runtime::config::{Config, ServeRole};
+use moderato_runtime::health::{self, Readiness};
+use moderato_runtime::metrics::Metrics;
+use moderato_runtime::server::{self, Door};
+use moderato_runtime::shutdown::{self, DRAIN_LIMIT, Shutdown, ShutdownTrigger};
+use moderato_runtime::telemetry;
+use moderato_store::Directory;
+use moderato_worker::{WorkerDeps, WorkerOptions};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::announce;
+use crate::compose::{Backends, OpenError};
+use crate::config_args::ConfigArgs;
+use crate::first_start::{self, FirstSite};
+use crate::loops::{self, Kept};
+
+/// Wait between attempts to reach a store or queue that is away at the start.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the service: all roles in this process, unless told otherwise.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:\n  moderato serve\n  moderato serve --listen 127.0.0.1:0 --data-dir /var/lib/moderato\n  \
+                        moderato serve --roles worker --config /etc/moderato.toml")]
+pub(crate) struct ServeArgs {
+    /// Roles of this process: ingest, query, worker
+    #[arg(long, value_name = "ROLE,…")]
+    roles: Option<String>,
+    /// Address of the gRPC door; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Address of health and metrics
+    #[arg(long, value_name = "ADDRESS")]
+    health_listen: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl ServeArgs {
+    fn config(&self) -> anyhow::Result<Config> {
+        let flags = [("roles", &self.roles), ("listen.grpc", &self.listen), ("listen.health", &self.health_listen)];
+        let given = flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
+        self.config.load_with(given)
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let config = args.config()?;
+    telemetry::init(&config.log)?;
+    for contradiction in config.contradictions() {
+        tracing::warn!("{contradiction}");
+    }
+
+    // The doors are bound first: a second process on the same ports must not touch the data.
+    let grpc = if config.has_grpc_door() { Some(server::bind(config.listen.grpc).await?) } else { None };
+    let health = health::bind(config.listen.health)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen.health))?;
+    let doors = announce::Doors {
+        grpc: grpc.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?,
+        health: health.local_addr()?,
+    };
+
+    let metrics = Metrics::new();
+    let readiness = Readiness::new();
+    readiness.report("start", Err("starting".to_owned()));
+    let (trigger, shutdown) = shutdown::channel();
+    let (last_trigger, last_shutdown) = shutdown::channel();
+    let health = tokio::spawn(health::serve(health, Arc::clone(&metrics), Arc::clone(&readiness), last_shutdown));
+    spawn_signals(trigger, Arc::clone(&readiness));
+
+    let opened = tokio::select! {
+        opened = open_patiently(&config, &readiness) => opened?,
+        () = shutdown.requested() => return Ok(()),
+    };
+    let process = Process { config, metrics, readiness, shutdown };
+    let Opened { backends, rules, first_site } = opened;
+    let served = process.serve(&backends, rules, first_site.as_ref(), grpc, doors).await;
+
+    // Everything is answered and acknowledged: close, and let the health door go last.
+    if timeout(DRAIN_LIMIT, backends.close()).await.is_err() {
+        tracing::warn!("store and queue did not close in time");
+    }
+    last_trigger.fire();
+    let _ = timeout(Duration::from_secs(1), health).await;
+    tracing::info!("stopped");
+    served
+}
+
+/// What was opened and prepared.
+struct Opened {
+    backends: Backends,
+    rules: CompiledRuleSet,
+    first_site: Option<FirstSite>,
+}
+
+/// Opens store and queue. Servers that are away are waited for: they often start at the same time.
+async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Result<Opened> {
+    loop {
+        let away = match Backends::open(config).await {
+            Ok(backends) => {
+                let rules = first_start::rules(&*backends.store, &config.rules).await?;
+                let makes_site = config.runs(ServeRole::Ingest);
+                let first_site = if makes_site { first_start::site(&*backends.store).await? } else { None };
+                return Ok(Opened { backends, rules, first_site });
+            }
+            Err(OpenError::Final(why)) => return Err(anyhow!(why)),
+            Err(OpenError::Away(why)) => why,
+        };
+        // Logged when it changes; /readyz says it all the time.
+        readiness.report("start", Err(away));
+        sleep(RETRY_EVERY).await;
+    }
+}
+
+/// What the roles of this process share.
+struct Process {
+    config: Config,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    shutdown: Shutdown,
+}
+
+impl Process {
+    async fn serve(
+        &self,
+        backends: &Backends,
+        rules: CompiledRuleSet,
+        first_site: Option<&FirstSite>,
+        listener: Option<tokio::net::TcpListener>,
+        doors: announce::Doors,
+    ) -> anyhow::Result<()> {
+        let config = &self.config;
+        let version = rules.version().clone();
+        let kept = Kept {
+            store: Arc::clone(&backends.store),
+            queue: Arc::clone(&backends.queue),
+            directory: Arc::new(Directory::load(&*backends.store).await?),
+            rules: Arc::new(ActiveRules::new(rules)),
+            metrics: Arc::clone(&self.metrics),
+            readiness: Arc::clone(&self.readiness),
+            needs_queue: config.runs(ServeRole::Ingest) || config.runs(ServeRole::Worker),
+            // Ingest accepts from memory and queue alone.
+            needs_store: config.runs(ServeRole::Query) || config.runs(ServeRole::Worker),
+        };
+        let loops = loops::start(&kept);
+
+        let mut roles: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        if let Some(listener) = listener {
+            let door = self.door(&kept);
+            let (listen, tls) = (config.listen.clone(), config.tls.clone());
+            let (readiness, shutdown) = (Arc::clone(&self.readiness), self.shutdown.clone());
+            roles.spawn(async move {
+                let descriptors = moderato_api::pb::DESCRIPTORS;
+                Ok(door.serve(listener, &listen, &tls, descriptors, readiness, shutdown).await?)
+            });
+        }
+        if config.runs(ServeRole::Worker) {
+            let worker = moderato_worker::run(self.worker(&kept));
+            roles.spawn(async move {
+                worker.await;
+                Ok(())
+            });
+        }
+        announce::started(config, doors, &version, first_site)?;
+        self.readiness.report("start", Ok(()));
+
+        let ended = self.until_done(&mut roles).await;
+        drop(loops);
+        ended
+    }
+
+    /// Waits until every role has ended, which they do when asked to. One that ends by itself ends
+    /// the process.
+    async fn until_done(&self, roles: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+        while let Some(ended) = roles.join_next().await {
+            ended.context("a role panicked")??;
+            if !self.shutdown.is_requested() {
+                return Err(anyhow!("a role ended without being asked to"));
+            }
+        }
+        Ok(())
+    }
+
+    fn door(&self, kept: &Kept) -> Door {
+        let mut door = Door::default();
+        if self.config.runs(ServeRole::Ingest) {
+            door = door.with(moderato_ingest::service(self.ingest(kept)), &["start", "queue"]);
+        }
+        if self.config.runs(ServeRole::Query) {
+            door = door.with(moderato_query::service(self.query(kept)), &["start", "store"]);
+        }
+        door
+    }
+
+    fn ingest(&self, kept: &Kept) -> IngestDeps {
+        let limits = &self.config.ingest;
+        IngestDeps {
+            queue: Arc::clone(&kept.queue),
+            store: Arc::clone(&kept.store),
+            directory: Arc::clone(&kept.directory),
+            rules: Arc::clone(&kept.rules),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+            options: IngestOptions {
+                max_in_flight: limits.max_in_flight,
+                max_streams: limits.max_streams,
+                stream_in_flight: limits.stream_in_flight,
+                group: GroupLimits { items: limits.group_items, bytes: limits.group_bytes, ..GroupLimits::default() },
+                ..IngestOptions::default()
+            },
+        }
+    }
+
+    fn query(&self, kept: &Kept) -> QueryDeps {
+        let limits = &self.config.query;
+        QueryDeps {
+            store: Arc::clone(&kept.store),
+            directory: Arc::clone(&kept.directory),
+            clock: Arc::new(SystemClock),
+            metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+            options: QueryOptions { max_waiters: limits.max_waiters, max_watchers: limits.max_watchers },
+        }
+    }
+
+    fn worker(&self, kept: &Kept) -> WorkerDeps {
+        let limits = &self.config.worker;
+        WorkerDeps {
+            queue: Arc::clone(&kept.queue),
+            store: Arc::clone(&kept.store),
+            directory: Arc::clone(&kept.directory),
+            rules: Arc::clone(&kept.rules),
+            clock: Arc::new(SystemClock),
+            metrics: Arc::clone(&self.metrics),
+            readiness: Arc::clone(&self.readiness),
+            shutdown: self.shutdown.clone(),
+            options: WorkerOptions {
+                batch_items: limits.batch,
+                batches_in_flight: limits.batches_in_flight,
+                prefetch: limits.prefetch,
+            },
+        }
+    }
+}
+
+/// The first signal drains, the second ends at once.
+fn spawn_signals(trigger: ShutdownTrigger, readiness: Arc<Readiness>) {
+    tokio::spawn(async move {
+        if let Err(error) = shutdown::signal().await {
+            tracing::error!(%error, "signals cannot be caught; stopping");
+        }
+        readiness.report("process", Err("stopping".to_owned()));
+        trigger.fire();
+        let _ = shutdown::signal().await;
+        tracing::warn!("second signal: ending at once; work in hand will be delivered again");
+        std::process::exit(1);
+    });
+}
+
+/// How a client on this host reaches a listener.
+pub(crate) fn local(address: SocketAddr) -> SocketAddr {
+    let mut local = address;
+    if address.ip().is_unspecified() {
+        local.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    local
+}

@@ -1,0 +1,160 @@
+//! A store that counts how often it is read, and fails on command.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use moderato_domain::{
+    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp,
+    Verdict, Withdrawal,
+};
+use moderato_store::{
+    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor, EventLog,
+    NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError, StoredComment,
+    Tenants, Withdrawn,
+};
+use tokio::sync::watch;
+
+#[derive(Debug)]
+pub(crate) struct Instrumented {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) down: AtomicBool,
+    pub(crate) reads: AtomicUsize,
+}
+
+impl Instrumented {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, down: AtomicBool::new(false), reads: AtomicUsize::new(0) })
+    }
+
+    fn read(&self) -> Result<(), StoreError> {
+        self.reads.fetch_add(1, SeqCst);
+        if self.down.load(SeqCst) { Err(StoreError::Unavailable("db.internal is gone".into())) } else { Ok(()) }
+    }
+}
+
+#[tonic::async_trait]
+impl Reading for Instrumented {
+    async fn comment(&self, name: &CommentName) -> Result<Option<StoredComment>, StoreError> {
+        self.read()?;
+        self.inner.comment(name).await
+    }
+    async fn comments(
+        &self,
+        site: &SiteId,
+        filter: &CommentFilter,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError> {
+        self.read()?;
+        self.inner.comments(site, filter, after, limit).await
+    }
+    async fn published(
+        &self,
+        site: &SiteId,
+        thread: &ThreadId,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<StoredComment>, StoreError> {
+        self.read()?;
+        self.inner.published(site, thread, after, limit).await
+    }
+    async fn count_published(&self, site: &SiteId, threads: &[ThreadId]) -> Result<Vec<i64>, StoreError> {
+        self.read()?;
+        self.inner.count_published(site, threads).await
+    }
+    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError> {
+        self.read()?;
+        self.inner.verdict(name, revision).await
+    }
+    async fn verdicts(
+        &self,
+        name: &CommentName,
+        after: Option<Revision>,
+        limit: u32,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        self.read()?;
+        self.inner.verdicts(name, after, limit).await
+    }
+}
+
+#[tonic::async_trait]
+impl EventLog for Instrumented {
+    async fn events_after(
+        &self,
+        cursor: EventCursor,
+        site: Option<&SiteId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.read()?;
+        self.inner.events_after(cursor, site, limit).await
+    }
+    async fn event_head(&self) -> Result<EventCursor, StoreError> {
+        self.read()?;
+        self.inner.event_head().await
+    }
+    fn event_hint(&self) -> watch::Receiver<u64> {
+        self.inner.event_hint()
+    }
+}
+
+#[tonic::async_trait]
+impl Pipeline for Instrumented {
+    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+        self.inner.author_facts(authors).await
+    }
+    async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.record(batch).await
+    }
+    async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        self.inner.withdraw(batch).await
+    }
+}
+
+#[tonic::async_trait]
+impl Review for Instrumented {
+    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
+        self.inner.decide(decision).await
+    }
+}
+
+#[tonic::async_trait]
+impl Tenants for Instrumented {
+    async fn directory(&self, known: Option<i64>) -> Result<Option<DirectorySnapshot>, StoreError> {
+        self.inner.directory(known).await
+    }
+    async fn put_site(&self, site: &Site) -> Result<bool, StoreError> {
+        self.inner.put_site(site).await
+    }
+    async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        self.inner.add_key(key).await
+    }
+    async fn revoke_key(&self, id: &ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.revoke_key(id, now).await
+    }
+    async fn keys(&self, site: Option<&SiteId>) -> Result<Vec<ApiKey>, StoreError> {
+        self.inner.keys(site).await
+    }
+}
+
+#[tonic::async_trait]
+impl RuleSets for Instrumented {
+    async fn put_rule_set(&self, rule_set: &RuleSetDocument) -> Result<(), StoreError> {
+        self.inner.put_rule_set(rule_set).await
+    }
+    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.activate_rule_set(version, now).await
+    }
+    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError> {
+        self.inner.active_rule_set().await
+    }
+    async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError> {
+        self.inner.rule_set(version).await
+    }
+}
+
+#[tonic::async_trait]
+impl Store for Instrumented {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+}
