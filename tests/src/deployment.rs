@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use moderato_api::pb::ingest::SubmitCommentRequest;
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
+use moderato_api::pb::query::CountPublishedCommentsRequest;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use crate::server_process::{Launch, ServerProcess, clean_environment, tail};
-use crate::{eventually, ports, within};
+use crate::{eventually, ports, sample, within};
 
 /// Longest wait for a role to be ready; under 1 s is usual, a loaded machine needs more.
 const START: Duration = Duration::from_mins(1);
@@ -97,7 +99,20 @@ impl Deployment {
         for name in names {
             deployment.until_ready(name).await;
         }
+        deployment.until_key_works().await;
         deployment
+    }
+
+    /// Waits until every role knows the first key: a role that started before the key was made learns
+    /// of it with its next look at the directory, within 2 s.
+    async fn until_key_works(&self) {
+        eventually("the first key works", START, async || {
+            let check = SubmitCommentRequest { validate_only: true, ..sample::submission("check", "post-1", "Hi") };
+            self.ingest().submit_comment(check).await.ok()?;
+            let count = CountPublishedCommentsRequest { parent: SITE.to_owned(), threads: Vec::new() };
+            self.query().count_published_comments(count).await.ok()
+        })
+        .await;
     }
 
     /// Starts a role's process, on the same ports and data as before.

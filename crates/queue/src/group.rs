@@ -187,3 +187,152 @@ impl Group {
         Some(envelope)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, QueueError};
+
+    /// Remembers what was published; each publish waits for a permit, and refuses on request.
+    #[derive(Debug)]
+    struct Gate {
+        permits: Semaphore,
+        published: Mutex<Vec<Envelope>>,
+        refuse: Option<PublishError>,
+    }
+
+    impl Gate {
+        fn with(permits: usize, refuse: Option<PublishError>) -> Arc<Self> {
+            Arc::new(Self { permits: Semaphore::new(permits), published: Mutex::default(), refuse })
+        }
+
+        fn item_counts(&self) -> Vec<u32> {
+            self.published.lock().unwrap().iter().map(|message| message.items).collect()
+        }
+    }
+
+    #[async_trait]
+    impl Queue for Gate {
+        async fn publish(&self, _: Route, message: Envelope) -> Result<(), PublishError> {
+            self.published.lock().unwrap().push(message);
+            self.permits.acquire().await.unwrap().forget();
+            self.refuse.map_or(Ok(()), Err)
+        }
+        async fn consume(&self, _: ConsumeOptions) -> Result<Box<dyn Consumer>, QueueError> {
+            unimplemented!()
+        }
+        async fn depth(&self) -> Result<Depth, QueueError> {
+            unimplemented!()
+        }
+        async fn ready(&self) -> Result<(), QueueError> {
+            unimplemented!()
+        }
+        async fn dead_letters(&self, _: usize) -> Result<Vec<DeadLetter>, QueueError> {
+            unimplemented!()
+        }
+        async fn redrive(&self, _: &DeadSelection) -> Result<u64, QueueError> {
+            unimplemented!()
+        }
+        async fn drop_dead(&self, _: &DeadSelection) -> Result<u64, QueueError> {
+            unimplemented!()
+        }
+    }
+
+    fn item(number: u8) -> GroupItem {
+        GroupItem {
+            uid: Uuid::from_u128(number.into()),
+            accept_time: Timestamp::from_millis(i64::from(number)),
+            request_id: Some(format!("request-{number}")),
+            body: Bytes::copy_from_slice(&[number; 10]),
+        }
+    }
+
+    fn one_in_flight() -> GroupLimits {
+        GroupLimits { items: 3, bytes: 1000, in_flight: 1, waiting: 100 }
+    }
+
+    /// Lets the first item in, and gets the rest to wait behind it.
+    async fn enqueue_all(groups: &GroupPublisher, gate: &Gate, numbers: std::ops::Range<u8>) -> Vec<Pending> {
+        let mut pending = Vec::new();
+        for number in numbers {
+            pending.push(groups.enqueue(item(number)).await.unwrap());
+            while gate.item_counts().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+        pending
+    }
+
+    #[tokio::test]
+    async fn the_first_leaves_alone_and_what_waits_behind_it_leaves_together() {
+        let gate = Gate::with(0, None);
+        let groups = GroupPublisher::start(gate.clone(), one_in_flight());
+        let pending = enqueue_all(&groups, &gate, 1..6).await;
+        assert_eq!(gate.item_counts(), [1]);
+        gate.permits.add_permits(10);
+        for pending in pending {
+            pending.await.unwrap();
+        }
+        assert_eq!(gate.item_counts(), [1, 3, 1]);
+        let published = gate.published.lock().unwrap();
+        assert_eq!(published[0].message_id, item(1).uid);
+        assert_eq!(published[1].body, [[2; 10], [3; 10], [4; 10]].concat());
+        assert_eq!(published[1].first_accept, Timestamp::from_millis(2));
+        assert_eq!(published[1].correlation_id.as_deref(), Some("request-2"));
+        assert!((1..6).all(|number| item(number).uid != published[1].message_id), "a group has an id of its own");
+    }
+
+    #[tokio::test]
+    async fn bytes_bound_a_message_and_a_large_item_travels_alone() {
+        let gate = Gate::with(0, None);
+        let groups = GroupPublisher::start(gate.clone(), GroupLimits { bytes: 25, ..one_in_flight() });
+        let mut pending = enqueue_all(&groups, &gate, 1..5).await;
+        let large = GroupItem { body: Bytes::from(vec![9; 100]), ..item(9) };
+        pending.push(groups.enqueue(large).await.unwrap());
+        gate.permits.add_permits(10);
+        for pending in pending {
+            pending.await.unwrap();
+        }
+        assert_eq!(gate.item_counts(), [1, 2, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_left_is_withdrawn_and_its_neighbours_are_published() {
+        let gate = Gate::with(0, None);
+        let groups = GroupPublisher::start(gate.clone(), one_in_flight());
+        let mut pending = enqueue_all(&groups, &gate, 1..5).await;
+        drop(pending.remove(2));
+        drop(pending.remove(0));
+        gate.permits.add_permits(10);
+        for pending in pending {
+            pending.await.unwrap();
+        }
+        assert_eq!(gate.item_counts(), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_reaches_everybody_in_the_message() {
+        let gate = Gate::with(10, Some(PublishError::Full));
+        let groups = GroupPublisher::start(gate.clone(), one_in_flight());
+        for pending in enqueue_all(&groups, &gate, 1..4).await {
+            assert_eq!(pending.await, Err(PublishError::Full));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_let_in_leaves_after_the_last_handle_is_dropped() {
+        let gate = Gate::with(0, None);
+        let groups = GroupPublisher::start(gate.clone(), one_in_flight());
+        let pending = enqueue_all(&groups, &gate, 1..10).await;
+        drop(groups);
+        gate.permits.add_permits(10);
+        for pending in pending {
+            pending.await.unwrap();
+        }
+    }
+}

@@ -21,23 +21,25 @@ pub(crate) async fn in_time<T>(call: impl Future<Output = sqlx::Result<T>>) -> R
 
 /// What the caller should do about this error.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
-    let text = error.to_string();
     match error {
-        sqlx::Error::Database(error) if error.code().is_some_and(|code| is_about_the_data(&code)) => {
-            StoreError::Rejected(text)
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            let text = format!("{} (SQLSTATE {code})", error.message());
+            if is_about_the_data(&code) { StoreError::Rejected(text) } else { StoreError::Unavailable(text) }
         }
         // The row that is stored is not what this release can read, or the value cannot be sent.
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) => {
-            StoreError::Rejected(text)
+            StoreError::Rejected(error.to_string())
         }
-        // Connection, timeout, lock, shutdown, full disk, too many clients, a database that is not
-        // migrated: whatever it is, it is not this batch, and it may be over soon.
-        _ => StoreError::Unavailable(text),
+        // No connection, none free in time, a broken one: not this batch's fault, and over soon.
+        _ => StoreError::Unavailable(error.to_string()),
     }
 }
 
 /// SQLSTATE classes 22 (data exception: a NUL byte, a number out of range), 23 (constraint
 /// violation) and 54 (a value too large for a row or index). The server is well; the data is not.
+/// All other classes are about the server (shutdown, disk, clients, read-only), about others who use
+/// it (locks, deadlocks), or about its schema, which a migration will mend.
 fn is_about_the_data(sqlstate: &str) -> bool {
     ["22", "23", "54"].iter().any(|class| sqlstate.starts_with(class))
 }

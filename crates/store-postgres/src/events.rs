@@ -1,4 +1,10 @@
 //! The log of what happened.
+//!
+//! It is ordered by transaction id, which a transaction draws with its first write, and not by
+//! commit. Of two batches that overlap and change the same comment, the one that drew first may
+//! change it last. So whoever folds events into a state goes by what they say, not by their place
+//! alone: an event of an older revision than the one known changes nothing, and withdrawn is final.
+//! A verdict always stands before the decisions on it: they are made about what has been committed.
 
 use async_trait::async_trait;
 use moderato_domain::SiteId;

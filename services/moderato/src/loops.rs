@@ -7,7 +7,7 @@ use std::time::Duration;
 use moderato_engine::{ActiveRules, CompiledRuleSet};
 use moderato_queue::Queue;
 use moderato_runtime::health::Readiness;
-use moderato_runtime::metrics::{Metrics, PlaceLabel, set_seconds};
+use moderato_runtime::metrics::{Metrics, PlaceLabel};
 use moderato_store::{Directory, REFRESH_EVERY, Store};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -108,9 +108,6 @@ async fn watch_queue(kept: Kept) {
         if let Ok(Ok(depth)) = timeout(ANSWER_WITHIN, kept.queue.depth()).await {
             for (place, count) in [("ready", depth.ready), ("retrying", depth.retrying), ("dead", depth.dead)] {
                 kept.metrics.queue_messages.get_or_create(&PlaceLabel { place }).set(count as i64);
-            }
-            if let Some(age) = depth.oldest_age {
-                set_seconds(&kept.metrics.queue_oldest_age, age);
             }
         }
         ticks.tick().await;

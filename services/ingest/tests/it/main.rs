@@ -1,7 +1,9 @@
 //! The ingest role over a real connection.
 
-mod bad_input;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod amendments;
+mod bad_input;
 mod keys;
 mod retries;
 mod streams;

@@ -117,7 +117,7 @@ async fn a_client_that_vanishes_loses_nothing_that_was_accepted_and_leaves_nothi
     answers.message().await.unwrap().unwrap();
     role.queue.set_open(false);
     sender.send(item(submission("r-1", "one"))).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    role.queue.reached(2).await;
     drop((sender, answers));
     role.queue.set_open(true);
 
@@ -157,6 +157,7 @@ async fn a_shutdown_answers_what_is_in_flight_and_ends_the_stream() {
     for n in 0..3 {
         sender.send(item(submission(&format!("r-{n}"), "hello"))).await.unwrap();
     }
+    role.queue.reached(1).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     role.trigger.fire();
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -166,4 +167,27 @@ async fn a_shutdown_answers_what_is_in_flight_and_ends_the_stream() {
     assert_eq!(end.as_ref().unwrap_err().code(), Code::Unavailable);
     assert_eq!(reason(end), "SHUTTING_DOWN");
     drop(sender);
+}
+
+/// Prints the CPU time of client and server together:
+/// `cargo test --release -p moderato-ingest -- --ignored --nocapture what_an_item_costs`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn what_an_item_costs() {
+    const ITEMS: u32 = 200_000;
+    let role = start().await;
+    role.queue.swallow();
+    let body = "Thank you for this article, it answers what I have been asking myself. ".repeat(6);
+    let items = (0..ITEMS).map(move |n| item(submission(&format!("r-{n}"), &body)));
+    let (before, _) = moderato_runtime::metrics::process_usage().unwrap();
+    let answers = role.client().submit_comments(tokio_stream::iter(items)).await.unwrap().into_inner();
+    let mut answers = answers;
+    let mut messages = 0_u32;
+    while answers.message().await.unwrap().is_some() {
+        messages += 1;
+    }
+    let (after, _) = moderato_runtime::metrics::process_usage().unwrap();
+    let micros = (after - before) * 1e6 / f64::from(ITEMS);
+    println!("{micros:.2} µs of CPU per item, client included; {messages} response messages");
+    assert!(role.metrics.encode().contains(&format!("moderato_accepted_total {ITEMS}")));
 }

@@ -2,6 +2,7 @@
 //! each can be away for itself.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,11 +30,11 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Status};
 
-pub type IngestClient = IngestServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type IngestClient = IngestServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Sends a key with every call, if there is one.
 #[derive(Clone)]
-pub struct Bearer(Option<String>);
+pub(crate) struct Bearer(Option<String>);
 
 impl tonic::service::Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -45,23 +46,23 @@ impl tonic::service::Interceptor for Bearer {
 }
 
 /// A running role. Sites `blog` and `shop` exist.
-pub struct RunningRole {
-    pub address: SocketAddr,
-    pub key: ApiKeySecret,
-    pub store: SqliteStore,
-    pub queue: Arc<Gate>,
-    pub directory: Arc<Directory>,
-    pub metrics: Arc<Metrics>,
-    pub trigger: ShutdownTrigger,
+pub(crate) struct RunningRole {
+    pub(crate) address: SocketAddr,
+    pub(crate) key: ApiKeySecret,
+    pub(crate) store: SqliteStore,
+    pub(crate) queue: Arc<Gate>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trigger: ShutdownTrigger,
     store_file: SqliteFile,
     _folder: tempfile::TempDir,
 }
 
-pub async fn start() -> RunningRole {
+pub(crate) async fn start() -> RunningRole {
     start_with(IngestOptions::default()).await
 }
 
-pub async fn start_with(options: IngestOptions) -> RunningRole {
+pub(crate) async fn start_with(options: IngestOptions) -> RunningRole {
     let folder = tempfile::tempdir().unwrap();
     let store_file = SqliteFile::open(folder.path().join("store.db"), SqliteOptions::default()).await.unwrap();
     let queue_file = SqliteFile::open(folder.path().join("queue.db"), SqliteOptions::default()).await.unwrap();
@@ -106,37 +107,37 @@ async fn new_key(store: &SqliteStore, site: &str, roles: &[Role]) -> ApiKeySecre
 }
 
 impl RunningRole {
-    pub fn channel(&self) -> Channel {
+    pub(crate) fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()
     }
 
-    pub fn client(&self) -> IngestClient {
+    pub(crate) fn client(&self) -> IngestClient {
         self.client_with(Some(self.key.expose()))
     }
 
-    pub fn client_with(&self, key: Option<&str>) -> IngestClient {
+    pub(crate) fn client_with(&self, key: Option<&str>) -> IngestClient {
         IngestServiceClient::with_interceptor(self.channel(), Bearer(key.map(str::to_owned)))
     }
 
-    pub async fn key_for(&self, site: &str, roles: &[Role]) -> ApiKeySecret {
+    pub(crate) async fn key_for(&self, site: &str, roles: &[Role]) -> ApiKeySecret {
         let key = new_key(&self.store, site, roles).await;
         self.directory.refresh(&self.store).await.unwrap();
         key
     }
 
-    pub async fn revoke(&self, key: &ApiKeySecret) {
+    pub(crate) async fn revoke(&self, key: &ApiKeySecret) {
         let id = ApiKeyId(key.expose().split('.').next().unwrap().to_owned());
         assert!(self.store.revoke_key(&id, moderato_domain::Timestamp::from_millis(1)).await.unwrap());
         self.directory.refresh(&self.store).await.unwrap();
     }
 
     /// The store goes away for good.
-    pub async fn lose_store(&self) {
+    pub(crate) async fn lose_store(&self) {
         self.store_file.close().await;
     }
 
     /// Takes everything off the queue.
-    pub async fn taken(&self) -> Vec<Submission> {
+    pub(crate) async fn taken(&self) -> Vec<Submission> {
         let mut consumer = self.queue.consume(ConsumeOptions { prefetch: 1000 }).await.unwrap();
         let mut all = Vec::new();
         while let Ok(Some(batch)) = tokio::time::timeout(Duration::from_millis(300), consumer.next_batch(1000)).await {
@@ -150,7 +151,7 @@ impl RunningRole {
     }
 
     /// Does a worker's work, without judging.
-    pub async fn record_all(&self) {
+    pub(crate) async fn record_all(&self) {
         for submission in self.taken().await {
             match submission {
                 Submission::Comment(comment) => {
@@ -175,12 +176,12 @@ impl RunningRole {
         }
     }
 
-    pub async fn is_recorded(&self, name: &str) -> bool {
+    pub(crate) async fn is_recorded(&self, name: &str) -> bool {
         self.store.comment(&moderato_domain::CommentName::parse(name).unwrap()).await.unwrap().is_some()
     }
 }
 
-pub fn draft(body: &str) -> CommentDraft {
+pub(crate) fn draft(body: &str) -> CommentDraft {
     CommentDraft {
         thread: "post-1".to_owned(),
         author: Some(Author {
@@ -194,7 +195,7 @@ pub fn draft(body: &str) -> CommentDraft {
     }
 }
 
-pub fn submission(request_id: &str, body: &str) -> SubmitCommentRequest {
+pub(crate) fn submission(request_id: &str, body: &str) -> SubmitCommentRequest {
     SubmitCommentRequest {
         parent: "sites/blog".to_owned(),
         comment: Some(draft(body)),
@@ -203,7 +204,7 @@ pub fn submission(request_id: &str, body: &str) -> SubmitCommentRequest {
     }
 }
 
-pub fn edit(name: &str, revision: i64, body: &str) -> EditCommentRequest {
+pub(crate) fn edit(name: &str, revision: i64, body: &str) -> EditCommentRequest {
     EditCommentRequest {
         name: name.to_owned(),
         comment: Some(draft(body)),
@@ -212,30 +213,48 @@ pub fn edit(name: &str, revision: i64, body: &str) -> EditCommentRequest {
     }
 }
 
-pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
     let status = result.unwrap_err();
     moderato_api::status::reason_of(&status).unwrap_or_else(|| format!("{status:?}"))
 }
 
 /// A queue that a test can close, or make to fail.
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     queue: Arc<dyn Queue>,
     failing: Mutex<Option<PublishError>>,
     open: watch::Sender<bool>,
+    swallows: AtomicBool,
+    arrived: watch::Sender<u64>,
 }
 
 impl Gate {
     fn before(queue: Arc<dyn Queue>) -> Arc<Self> {
-        Arc::new(Self { queue, failing: Mutex::default(), open: watch::Sender::new(true) })
+        Arc::new(Self {
+            queue,
+            failing: Mutex::default(),
+            open: watch::Sender::new(true),
+            swallows: AtomicBool::default(),
+            arrived: watch::Sender::default(),
+        })
     }
 
-    pub fn fail(&self, error: Option<PublishError>) {
+    pub(crate) fn fail(&self, error: Option<PublishError>) {
         *self.failing.lock().unwrap() = error;
     }
 
+    /// From now on it takes everything and keeps nothing.
+    pub(crate) fn swallow(&self) {
+        self.swallows.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until so many messages have come.
+    pub(crate) async fn reached(&self, messages: u64) {
+        self.arrived.subscribe().wait_for(|count| *count >= messages).await.unwrap();
+    }
+
     /// While it is closed, publishing waits.
-    pub fn set_open(&self, open: bool) {
+    pub(crate) fn set_open(&self, open: bool) {
         self.open.send_replace(open);
     }
 }
@@ -243,10 +262,12 @@ impl Gate {
 #[async_trait]
 impl Queue for Gate {
     async fn publish(&self, route: Route, message: Envelope) -> Result<(), PublishError> {
+        self.arrived.send_modify(|count| *count += 1);
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         let failing = *self.failing.lock().unwrap();
         match failing {
             Some(error) => Err(error),
+            None if self.swallows.load(Ordering::Relaxed) => Ok(()),
             None => self.queue.publish(route, message).await,
         }
     }

@@ -129,7 +129,9 @@ impl Meter {
     /// Begins.
     pub(super) async fn start(sources: Sources) -> Self {
         let before = sources.read().await;
-        let peaks = Arc::new(Mutex::new(vec![0; before.len()]));
+        let peaks = Mutex::new(vec![0; before.len()]);
+        raise(&peaks, &before);
+        let peaks = Arc::new(peaks);
         let sampler = tokio::spawn(sample(sources.clone(), Arc::clone(&peaks)));
         Self { sources, before, peaks, sampler }
     }

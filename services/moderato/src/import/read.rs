@@ -189,7 +189,7 @@ mod tests {
         let rows = rows("x.jsonl", json);
         assert_eq!(
             reasons(&rows),
-            ["ok", "MALFORMED_JSON", "MALFORMED_JSON", "WRONG_TYPE", "REQUIRED", "INVALID_UTF8", "ok"]
+            ["ok", "LONE_SURROGATE", "MALFORMED_JSON", "WRONG_TYPE", "REQUIRED", "INVALID_UTF8", "ok"]
         );
         assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2, 4, 5, 6, 7, 8]);
         assert_eq!(rows[0].content.as_ref().unwrap().comment.thread, "A-b");

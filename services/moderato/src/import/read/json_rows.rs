@@ -67,8 +67,7 @@ fn values(line: &[u8], mapping: &Mapping) -> Result<Values, Unusable> {
     let text = std::str::from_utf8(line).map_err(|error| {
         Unusable::row("INVALID_UTF8", format!("is not UTF-8 from byte {} on", error.valid_up_to()))
     })?;
-    let object: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| Unusable::row("MALFORMED_JSON", format!("is not one JSON object: {error}")))?;
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     let mut values = Values::new();
     for field in Field::ALL {
         let named = mapping.columns.get(&field);
@@ -89,4 +88,14 @@ fn values(line: &[u8], mapping: &Mapping) -> Result<Values, Unusable> {
         }
     }
     Ok(values)
+}
+
+fn malformed(error: &serde_json::Error) -> Unusable {
+    let text = error.to_string();
+    // A surrogate without its partner, in the two ways the parser puts it.
+    if text.contains("surrogate") || text.contains("hex escape") {
+        let description = format!("holds an escape such as \\ud800 that is half a character: {text}");
+        return Unusable::row("LONE_SURROGATE", description);
+    }
+    Unusable::row("MALFORMED_JSON", format!("is not one JSON object: {text}"))
 }
