@@ -19,7 +19,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::server_process::{Launch, ServerProcess, clean_environment, tail};
+use crate::server_process::{Launch, ServerProcess, clean_environment, run, tail};
 use crate::{eventually, ports, sample, within};
 
 /// Longest wait for a role to be ready; under 1 s is usual, a loaded machine needs more.
@@ -65,7 +65,17 @@ pub struct Deployment {
 impl Deployment {
     /// All roles in one process, on SQLite.
     pub async fn embedded() -> Self {
-        Self::start(&["all"], Vec::new()).await
+        Self::embedded_with(&[]).await
+    }
+
+    /// The same, with settings such as `("MODERATO_WORKER_BATCH", "16")`.
+    pub async fn embedded_with(settings: &[(&str, &str)]) -> Self {
+        Self::start(&["all"], owned(settings)).await
+    }
+
+    /// One process per role, all on the same SQLite file, with settings.
+    pub async fn split_on_one_file_with(settings: &[(&str, &str)]) -> Self {
+        Self::start(&["ingest", "worker", "query"], owned(settings)).await
     }
 
     /// One process per role, on this broker and database.
@@ -76,11 +86,17 @@ impl Deployment {
 
     /// One process per role, on a fresh part of the servers that this test binary shares.
     pub async fn distributed_on_shared_servers() -> Self {
+        Self::distributed_on_shared_servers_with(&[]).await
+    }
+
+    /// The same, with settings.
+    pub async fn distributed_on_shared_servers_with(settings: &[(&str, &str)]) -> Self {
         let amqp_url = crate::rabbitmq::shared().await.fresh_vhost().await;
         static DATABASES: AtomicU32 = AtomicU32::new(1);
         let database = format!("deployment_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         let database_url = crate::postgres::shared().await.database_url(&database).await;
-        Self::distributed(amqp_url, database_url).await
+        let servers = [("AMQP_URL", amqp_url.as_str()), ("DATABASE_URL", database_url.as_str())];
+        Self::start(&["ingest", "worker", "query"], owned(&[&servers[..], settings].concat())).await
     }
 
     async fn start(names: &[&'static str], environment: Vec<(String, String)>) -> Self {
@@ -174,6 +190,23 @@ impl Deployment {
         format!("http://127.0.0.1:{}/metrics", self.role(name).health_port)
     }
 
+    /// The value of an environment variable that every process of the deployment has.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(set, _)| set == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Lets no file that a role writes grow beyond this many bytes, as if the disk were full; `None`
+    /// gives the space back.
+    pub fn limit_file_size(&self, name: &str, bytes: Option<u64>) {
+        let process = self.role(name).process.lock().expect("not poisoned");
+        let pid = process.as_ref().expect("it runs").pid();
+        // The soft limit alone: it can be raised again without privileges.
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let mut command = Command::new("prlimit");
+        command.args([format!("--pid={pid}"), format!("--fsize={limit}:")]);
+        run(&mut command).expect("the limit is set");
+    }
+
     /// The folder with the deployment's data.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -253,9 +286,10 @@ impl Deployment {
 
     /// A command line of the binary in this deployment's environment and folder.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
-        clean_environment(&mut command);
+        let mut command = moderato();
         command.envs(self.environment.iter().cloned()).current_dir(self.folder.path());
+        command.env("MODERATO_ENDPOINT", self.endpoint("ingest"));
+        command.env("MODERATO_QUERY_ENDPOINT", self.endpoint("query"));
         command
     }
 
@@ -274,6 +308,17 @@ impl Deployment {
         })
         .await
     }
+}
+
+/// A command line of the binary in an empty environment, for what needs no deployment.
+pub fn moderato() -> Command {
+    let mut command = Command::new(binary());
+    clean_environment(&mut command);
+    command
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The `moderato` binary of this build. Built once per test process, so that a test never runs an

@@ -6,15 +6,18 @@
 //! fires when the *thread* that started the server ends, and every test has threads of its own.)
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 const WATCHDOG: &str = r#"
 end_signal=$1; log=$2; folder=$3; shift 3
+# A write beyond a limit on file sizes shall fail, as on a full disk, not kill.
+trap '' XFSZ
 "$@" </dev/null >>"$log" 2>&1 &
 server=$!
+echo "$server"
 if read -r signal; then
     kill -s "$signal" "$server"
     wait "$server"
@@ -42,6 +45,7 @@ pub(crate) struct Launch {
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     watchdog: Child,
+    pid: u32,
     end_signal: &'static str,
 }
 
@@ -60,8 +64,18 @@ impl ServerProcess {
         // A group of its own: Ctrl-C at a terminal reaches the test process alone, which ends, and
         // then the watchdog does its work.
         shell.process_group(0).current_dir("/");
-        let watchdog = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Self { watchdog, end_signal: launch.end_signal })
+        let mut watchdog = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut pid = String::new();
+        if let Some(stdout) = watchdog.stdout.take() {
+            io::BufReader::new(stdout).read_line(&mut pid)?;
+        }
+        let pid = pid.trim().parse().map_err(io::Error::other)?;
+        Ok(Self { watchdog, pid, end_signal: launch.end_signal })
+    }
+
+    /// The server's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Sends a signal and waits until the server is gone. Blocks.

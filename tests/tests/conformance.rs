@@ -12,8 +12,8 @@ use moderato_tests::{postgres, rabbitmq};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rabbitmq_conforms() {
     conformance::run(async |setup: Setup| {
-        let mut options = RabbitMqOptions::default();
-        options.max_length = setup.max_length.unwrap_or(options.max_length);
+        let usual = RabbitMqOptions::default();
+        let options = RabbitMqOptions { max_length: setup.max_length.unwrap_or(usual.max_length), ..usual };
         let url = rabbitmq::shared().await.fresh_vhost().await;
         let queue: Arc<dyn Queue> = RabbitMq::connect(&url, options).await.expect("rabbitmq is there");
         queue

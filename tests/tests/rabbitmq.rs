@@ -102,9 +102,11 @@ async fn nothing_that_was_confirmed_is_lost_when_connections_are_cut() {
 async fn a_broker_that_does_not_answer_makes_publishes_ambiguous_in_time() {
     let server = rabbitmq::shared().await;
     let proxy = ChaosProxy::start(server.port()).await;
-    let mut options = RabbitMqOptions::default();
-    options.confirm_timeout = Duration::from_millis(500);
-    options.connect_timeout = Duration::from_secs(2);
+    let options = RabbitMqOptions {
+        confirm_timeout: Duration::from_millis(500),
+        connect_timeout: Duration::from_secs(2),
+        ..RabbitMqOptions::default()
+    };
     let queue = RabbitMq::connect(&proxy.through(&server.fresh_vhost().await), options).await.expect("rabbitmq is there");
 
     proxy.pause();
@@ -141,8 +143,7 @@ async fn consumers_and_messages_survive_a_restart_and_a_kill_of_the_broker() {
 async fn a_topology_that_differs_says_what_and_how_to_fix_it() {
     let url = rabbitmq::shared().await.fresh_vhost().await;
     connect(&url).await.close().await;
-    let mut options = RabbitMqOptions::default();
-    options.max_length = 5;
+    let options = RabbitMqOptions { max_length: 5, ..RabbitMqOptions::default() };
     let error = RabbitMq::connect(&url, options).await.expect_err("the queue is there with another limit");
     let QueueError::Topology(text) = error else { panic!("not a topology error: {error}") };
     assert!(text.contains("x-max-length of queue 'moderato.work' differs"), "{text}");

@@ -31,8 +31,11 @@ impl ModerationMode {
 }
 
 /// What a site asks of comments. Every limit has a hard bound in [`crate::intake`].
+///
+/// Stored as JSON; a setting that only a newer release knows is ignored, so that both can run side by
+/// side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct SiteSettings {
     /// When comments become visible.
     pub mode: ModerationMode,

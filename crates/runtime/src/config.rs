@@ -298,7 +298,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,sqlx=warn".to_owned() }
     }
 }
 
@@ -332,14 +332,19 @@ mod tests {
 
     /// Uncomments every `#key = value` and `#[section]`; explanations are `# ` with a space.
     fn uncommented(reference: &str) -> String {
-        let key = |line: &str| line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[')).map(str::to_owned);
+        let key = |line: &str| {
+            line.strip_prefix('#')
+                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '['))
+                .map(str::to_owned)
+        };
         reference.lines().map(|line| key(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
     }
 
     #[test]
     fn the_reference_is_true_and_complete() {
         let reference = include_str!("../../../deploy/moderato.toml");
-        let as_shipped = Sources { file: Some(("moderato.toml".into(), reference.to_owned())), ..Sources::default() };
+        let as_shipped =
+            Sources { file: Some(("moderato.toml".into(), reference.to_owned())), ..Sources::default() };
         assert_eq!(as_shipped.load().unwrap(), Config::default());
 
         let text = uncommented(reference);
@@ -358,7 +363,10 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_read_again_and_holds_no_password() {
         let mut config = Config::default();
-        assert_eq!(Sources { file: Some(("x".into(), config.to_toml())), ..Sources::default() }.load().unwrap(), config);
+        assert_eq!(
+            Sources { file: Some(("x".into(), config.to_toml())), ..Sources::default() }.load().unwrap(),
+            config
+        );
         config.store.url = Some(SecretUrl::from("postgres://mod:hunter2@db/moderato".to_owned()));
         for text in [config.to_toml(), format!("{config:?}")] {
             assert!(text.contains("@db/moderato") && !text.contains("hunter2"), "{text}");

@@ -19,7 +19,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
-use crate::config::{Listen, Tls};
+use crate::config::{self, Listen};
 use crate::health::Readiness;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
@@ -69,6 +69,19 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|problem| ServerError::Bind { address, problem })
 }
 
+/// Reads and checks what `[tls]` names, so that a mistake stops a process before it does anything.
+pub async fn tls(tls: &config::Tls) -> Result<Option<ServerTlsConfig>, ServerError> {
+    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else { return Ok(None) };
+    let mut config = ServerTlsConfig::new().identity(Identity::from_pem(read(cert).await?, read(key).await?));
+    if let Some(authority) = &tls.client_ca {
+        config = config.client_ca_root(Certificate::from_pem(read(authority).await?));
+    }
+    match Server::builder().tls_config(config.clone()) {
+        Ok(_) => Ok(Some(config)),
+        Err(error) => Err(ServerError::Tls(in_full(&error))),
+    }
+}
+
 /// The services behind one door.
 #[derive(Debug, Default)]
 pub struct Door {
@@ -82,7 +95,12 @@ impl Door {
     #[must_use]
     pub fn with<S>(mut self, service: S, needs: &'static [&'static str]) -> Self
     where
-        S: Service<tonic::codegen::http::Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S: Service<tonic::codegen::http::Request<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         S::Response: axum::response::IntoResponse,
         S::Future: Send + 'static,
     {
@@ -97,7 +115,7 @@ impl Door {
         self,
         listener: TcpListener,
         listen: &Listen,
-        tls: &Tls,
+        tls: Option<ServerTlsConfig>,
         descriptors: &'static [u8],
         readiness: Arc<Readiness>,
         shutdown: Shutdown,
@@ -115,11 +133,12 @@ impl Door {
             .max_concurrent_streams(listen.streams_per_connection)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
-        if let Some(tls) = tls_config(tls).await? {
+        if let Some(tls) = tls {
             server = server.tls_config(tls).map_err(|error| ServerError::Tls(in_full(&error)))?;
         }
         let routes = self.routes.add_service(health).add_service(reflection).prepare();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_INTERVAL));
+        let incoming =
+            TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_INTERVAL));
 
         let follow = tokio::spawn(follow_readiness(self.services, reporter, readiness, shutdown.clone()));
         let requested = shutdown.clone();
@@ -169,15 +188,6 @@ async fn follow_readiness(
             () = shutdown.requested() => {}
         }
     }
-}
-
-async fn tls_config(tls: &Tls) -> Result<Option<ServerTlsConfig>, ServerError> {
-    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else { return Ok(None) };
-    let mut config = ServerTlsConfig::new().identity(Identity::from_pem(read(cert).await?, read(key).await?));
-    if let Some(authority) = &tls.client_ca {
-        config = config.client_ca_root(Certificate::from_pem(read(authority).await?));
-    }
-    Ok(Some(config))
 }
 
 async fn read(file: &Path) -> Result<Vec<u8>, ServerError> {

@@ -13,7 +13,9 @@ use crate::config::{Log, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `log.filter` does not parse.
-    #[error("log.filter {filter:?} is not a filter such as \"info\" or \"info,moderato_worker=debug\": {problem}")]
+    #[error(
+        "log.filter {filter:?} is not a filter such as \"info\" or \"info,moderato_worker=debug\": {problem}"
+    )]
     Filter {
         /// As configured.
         filter: String,
@@ -27,10 +29,9 @@ pub enum TelemetryError {
 
 /// Sends everything that is traced to standard error from now on.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| TelemetryError::Filter {
-        filter: log.filter.clone(),
-        problem: error.to_string(),
-    })?;
+    let filter = EnvFilter::builder()
+        .parse(&log.filter)
+        .map_err(|error| TelemetryError::Filter { filter: log.filter.clone(), problem: error.to_string() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),

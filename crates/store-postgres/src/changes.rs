@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use moderato_domain::{Action, AuthorKey, CommentName, Revision, State, TextFingerprint, ThreadId, Timestamp};
+use moderato_domain::{
+    Action, AuthorKey, CommentName, Revision, State, TextFingerprint, ThreadId, Timestamp,
+};
 use moderato_store::EventKind;
 use sqlx::PgConnection;
 

@@ -44,7 +44,11 @@ impl Default for PostgresOptions {
 impl PostgresStore {
     /// Connects to `postgres://user:password@host:port/database` and brings the schema up to date.
     /// Several processes may do so at once: one migrates, the others wait.
-    pub async fn connect(url: &str, options: PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub async fn connect(
+        url: &str,
+        options: PostgresOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         let server: PgConnectOptions =
             url.parse().map_err(|error: sqlx::Error| StoreError::Rejected(error.to_string()))?;
         let server = server.application_name("moderato");
@@ -111,6 +115,10 @@ mod tests {
     #[test]
     fn connecting_can_be_done_in_a_task() {
         fn spawnable(_: impl Future + Send + 'static) {}
-        spawnable(PostgresStore::connect("postgres://nowhere", PostgresOptions::default(), Arc::new(SystemClock)));
+        spawnable(PostgresStore::connect(
+            "postgres://nowhere",
+            PostgresOptions::default(),
+            Arc::new(SystemClock),
+        ));
     }
 }

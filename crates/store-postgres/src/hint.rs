@@ -61,7 +61,11 @@ impl Drop for EventHint {
 }
 
 async fn listen(server: PgConnectOptions, ticks: watch::Sender<u64>) {
-    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(server);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(server);
     let mut pause = FIRST_PAUSE;
     loop {
         match PgListener::connect_with(&pool).await {

@@ -52,7 +52,10 @@ pub struct PostgresStore {
 
 #[async_trait]
 impl Pipeline for PostgresStore {
-    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+    async fn author_facts(
+        &self,
+        authors: &[(SiteId, AuthorKey)],
+    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
         in_time(reading::author_facts(&self.pool, authors)).await
     }
 

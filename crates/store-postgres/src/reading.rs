@@ -111,7 +111,11 @@ impl Reading for PostgresStore {
         in_time(counts).await
     }
 
-    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError> {
+    async fn verdict(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<Verdict>, StoreError> {
         let (from, to) = revision.map_or((1, i64::MAX), |revision| (revision.get(), revision.get()));
         Ok(in_time(verdicts(&self.pool, name, from, to, 1)).await?.pop())
     }
@@ -159,7 +163,13 @@ fn list(
 }
 
 /// Verdicts of a comment from `from` to `to`, newest revision first.
-async fn verdicts(pool: &PgPool, name: &CommentName, from: i64, to: i64, limit: u32) -> sqlx::Result<Vec<Verdict>> {
+async fn verdicts(
+    pool: &PgPool,
+    name: &CommentName,
+    from: i64,
+    to: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<Verdict>> {
     let rows = sqlx::query(VERDICTS)
         .bind(name.site.as_str())
         .bind(name.comment.as_str())

@@ -1,8 +1,8 @@
 //! From rows to domain types.
 
 use moderato_domain::{
-    Action, AuthorFacts, AuthorKey, CommentId, CommentName, ContentHash, Evaluation, Revision, RuleSetVersion,
-    Score, SiteId, State, TextFingerprint, ThreadId, Timestamp, Verdict,
+    Action, AuthorFacts, AuthorKey, CommentId, CommentName, ContentHash, Evaluation, Revision,
+    RuleSetVersion, Score, SiteId, State, TextFingerprint, ThreadId, Timestamp, Verdict,
 };
 use moderato_store::{Event, EventCursor, EventKind, StoredComment};
 use serde_json::from_str;

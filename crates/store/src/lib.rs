@@ -94,7 +94,9 @@ pub trait Reading: Send + Sync {
 }
 
 /// The log of what happened. Its order is one that no reader can see a gap in: an event is handed
-/// out only when no earlier one can still commit.
+/// out only when no earlier one can still commit. It is not the order of commits: two transactions
+/// that overlap may stand either way, so a reader that builds state of its own keeps the highest
+/// revision it saw of a comment, and takes a withdrawal as final.
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Events after `cursor`, in order; of one site or of all.

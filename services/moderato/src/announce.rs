@@ -2,6 +2,7 @@
 //! start the site and its key.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use moderato_domain::RuleSetVersion;
 use moderato_runtime::config::{Config, ServeRole};
@@ -32,8 +33,14 @@ pub(crate) fn started(
         println!("  grpc     {}", endpoint(config, grpc));
     }
     println!("  health   http://{}/readyz, /livez, /metrics", doors.health);
-    println!("  store    {}", config.store.url.as_ref().map_or_else(|| embedded(config), ToString::to_string));
-    println!("  queue    {}", config.queue.url.as_ref().map_or_else(|| embedded(config), ToString::to_string));
+    println!(
+        "  store    {}",
+        config.store.url.as_ref().map_or_else(|| embedded(config), ToString::to_string)
+    );
+    println!(
+        "  queue    {}",
+        config.queue.url.as_ref().map_or_else(|| embedded(config), ToString::to_string)
+    );
     println!("  rules    {rules}");
     match first_site {
         Some(first) => first_site_lines(config, doors, first),
@@ -46,9 +53,10 @@ fn first_site_lines(config: &Config, doors: Doors, first: &FirstSite) {
     let address = doors.grpc.unwrap_or(config.listen.grpc);
     let credentials = Credentials {
         endpoint: endpoint(config, local(address)),
+        query_endpoint: None,
         site: first.site.to_string(),
         key: first.key.expose().to_owned(),
-        ca: config.tls.cert.clone(),
+        ca: trusted(config),
     };
     println!("  site     {} \"My blog\", mode pre: nothing appears before a human approves it", first.site);
     println!("  api key  {}", first.key.expose());
@@ -56,10 +64,15 @@ fn first_site_lines(config: &Config, doors: Doors, first: &FirstSite) {
     // The key is printed before anything can fail, and a start without the file is a start.
     match first_start::write_credentials(&config.data_dir, &credentials) {
         Ok(()) => {
-            println!("           also in {}, for commands on this host:", config.data_dir.join(CREDENTIALS_FILE).display());
+            println!(
+                "           also in {}, for commands on this host:",
+                config.data_dir.join(CREDENTIALS_FILE).display()
+            );
             println!("           moderato check \"hello world\"");
         }
-        Err(error) => tracing::warn!("{error:#}; commands on this host need --endpoint, --site and --api-key"),
+        Err(error) => {
+            tracing::warn!("{error:#}; commands on this host need --endpoint, --site and --api-key");
+        }
     }
 }
 
@@ -69,10 +82,10 @@ fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
     let (Some(grpc), true) = (doors.grpc, whole) else { return Ok(()) };
     let endpoint = endpoint(config, local(grpc));
     if let Some(mut kept) = client::read_credentials(&config.data_dir)?
-        && (kept.endpoint != endpoint || kept.ca != config.tls.cert)
+        && kept.endpoint != endpoint
     {
         kept.endpoint = endpoint;
-        kept.ca.clone_from(&config.tls.cert);
+        kept.ca = kept.ca.or_else(|| trusted(config));
         first_start::write_credentials(&config.data_dir, &kept)?;
     }
     Ok(())
@@ -81,6 +94,13 @@ fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
 fn endpoint(config: &Config, address: SocketAddr) -> String {
     let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
     format!("{scheme}://{address}")
+}
+
+/// What commands on this host trust: a certificate of one's own making. One that an authority signed
+/// needs that authority's certificate here instead.
+fn trusted(config: &Config) -> Option<PathBuf> {
+    let cert = config.tls.cert.as_ref()?;
+    Some(std::path::absolute(cert).unwrap_or_else(|_| cert.clone()))
 }
 
 fn embedded(config: &Config) -> String {

@@ -62,13 +62,16 @@ pub(crate) async fn run(args: CheckArgs) -> anyhow::Result<()> {
             ..pb::CommentDraft::default()
         }),
     };
-    let answer = client.ingest.check_comment(request).await.map_err(|status| client::explain(&status))?.into_inner();
+    let answer =
+        client.ingest.check_comment(request).await.map_err(|status| client::explain(&status))?.into_inner();
     let verdict = answer.verdict.context("the answer holds no verdict")?;
     let texts = Texts { body: &body, author_name: &args.name, author_url: &args.url };
     let detail = if args.signals { Detail::Signals } else { Detail::Reasons };
     print!("{}", verdict_text::verdict(&verdict, texts, detail, Marks::for_stdout()));
     if verdict.provisional {
-        println!("\nprovisional: nothing was stored; a submitted comment is judged with all facts known by then");
+        println!(
+            "\nprovisional: nothing was stored; a submitted comment is judged with all facts known by then"
+        );
     }
     Ok(())
 }

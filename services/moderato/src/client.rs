@@ -28,11 +28,20 @@ pub(crate) struct ConnectionArgs {
     /// Where Moderato listens, such as http://127.0.0.1:50051
     #[arg(long, env = "MODERATO_ENDPOINT", value_name = "URL", help_heading = "Connection")]
     endpoint: Option<String>,
+    /// Where the query role listens, if that is not where the ingest role does
+    #[arg(long, env = "MODERATO_QUERY_ENDPOINT", value_name = "URL", help_heading = "Connection")]
+    query_endpoint: Option<String>,
     /// The site to act on
     #[arg(long, env = "MODERATO_SITE", value_name = "ID", help_heading = "Connection")]
     site: Option<String>,
     /// The API key; better in the variable than on the command line, which other users can see
-    #[arg(long, env = "MODERATO_API_KEY", hide_env_values = true, value_name = "KEY", help_heading = "Connection")]
+    #[arg(
+        long,
+        env = "MODERATO_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        help_heading = "Connection"
+    )]
     api_key: Option<String>,
     /// Certificate of the authority to trust, PEM; needed for https://
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
@@ -47,6 +56,9 @@ pub(crate) struct ConnectionArgs {
 pub(crate) struct Credentials {
     /// Where to connect.
     pub endpoint: String,
+    /// Where the query role listens, if elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_endpoint: Option<String>,
     /// The site to act on.
     pub site: String,
     /// The API key.
@@ -82,11 +94,6 @@ pub(crate) struct Client {
 impl ConnectionArgs {
     /// Connects. Fails at once, with advice, if nobody is there.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
-        self.connect_to(None).await
-    }
-
-    /// Connects to another address of the same installation, if one is given.
-    pub(crate) async fn connect_to(&self, elsewhere: Option<&str>) -> anyhow::Result<Client> {
         let data_dir = self.config.load()?.data_dir;
         let kept = read_credentials(&data_dir)?;
         let whence = format!("{} and say where to connect", data_dir.join(CREDENTIALS_FILE).display());
@@ -95,8 +102,9 @@ impl ConnectionArgs {
                 anyhow!("no {flag}: start `moderato serve` first, which writes {whence}, or give --{flag}")
             })
         };
-        let given = elsewhere.map(str::to_owned).or_else(|| self.endpoint.clone());
-        let endpoint = pick(&given, kept.as_ref().map(|kept| kept.endpoint.clone()), "endpoint")?;
+        let endpoint = pick(&self.endpoint, kept.as_ref().map(|kept| kept.endpoint.clone()), "endpoint")?;
+        let query_endpoint =
+            self.query_endpoint.clone().or_else(|| kept.as_ref().and_then(|kept| kept.query_endpoint.clone()));
         let site = pick(&self.site, kept.as_ref().map(|kept| kept.site.clone()), "site")?;
         let key = pick(&self.api_key, kept.as_ref().map(|kept| kept.key.clone()), "api-key")?;
         let site = SiteId::parse(site.strip_prefix("sites/").unwrap_or(&site))?;
@@ -105,11 +113,14 @@ impl ConnectionArgs {
         bearer.set_sensitive(true);
 
         let ca = self.ca.clone().or(kept.and_then(|kept| kept.ca));
-        let endpoint = if endpoint.contains("://") { endpoint } else { format!("http://{endpoint}") };
         let channel = connect(&endpoint, ca.as_deref()).await?;
+        let query_channel = match query_endpoint {
+            Some(elsewhere) => connect(&elsewhere, ca.as_deref()).await?,
+            None => channel.clone(),
+        };
         Ok(Client {
-            ingest: IngestServiceClient::with_interceptor(channel.clone(), Bearer(bearer.clone())),
-            query: QueryServiceClient::with_interceptor(channel, Bearer(bearer)),
+            ingest: IngestServiceClient::with_interceptor(channel, Bearer(bearer.clone())),
+            query: QueryServiceClient::with_interceptor(query_channel, Bearer(bearer)),
             site,
             data_dir,
         })
@@ -133,7 +144,9 @@ pub(crate) fn comment_name(text: &str, site: Option<&SiteId>) -> anyhow::Result<
     match (text.contains('/'), site) {
         (true, _) => Ok(CommentName::parse(text)?),
         (false, Some(site)) => Ok(CommentName { site: site.clone(), comment: CommentId::parse(text)? }),
-        (false, None) => bail!("no site is known: write the whole name, sites/SITE/comments/{}", visible(text)),
+        (false, None) => {
+            bail!("no site is known: write the whole name, sites/SITE/comments/{}", visible(text))
+        }
     }
 }
 
@@ -141,28 +154,31 @@ pub(crate) fn comment_name(text: &str, site: Option<&SiteId>) -> anyhow::Result<
 pub(crate) fn read_credentials(data_dir: &Path) -> anyhow::Result<Option<Credentials>> {
     let file = data_dir.join(CREDENTIALS_FILE);
     match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(Some(toml::from_str(&text).with_context(|| format!("{} cannot be read", file.display()))?)),
+        Ok(text) => {
+            Ok(Some(toml::from_str(&text).with_context(|| format!("{} cannot be read", file.display()))?))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
     }
 }
 
 async fn connect(endpoint: &str, ca: Option<&Path>) -> anyhow::Result<Channel> {
-    let mut builder = Endpoint::from_shared(endpoint.to_owned())
-        .with_context(|| format!("{} is not an address such as http://127.0.0.1:50051", visible(endpoint)))?
+    let endpoint = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+    let mut builder = Endpoint::from_shared(endpoint.clone())
+        .with_context(|| format!("{} is not an address such as http://127.0.0.1:50051", visible(&endpoint)))?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(4 * 1024 * 1024);
     if endpoint.starts_with("https://") {
-        let ca = ca.ok_or_else(|| anyhow!("https:// needs --ca with the certificate of the authority to trust"))?;
+        let ca =
+            ca.ok_or_else(|| anyhow!("https:// needs --ca with the certificate of the authority to trust"))?;
         let pem = std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?;
         builder = builder.tls_config(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))?;
     }
-    builder
-        .connect()
-        .await
-        .map_err(|error| anyhow!("nobody answers at {endpoint}: {}; is `moderato serve` running?", causes(&error)))
+    builder.connect().await.map_err(|error| {
+        anyhow!("nobody answers at {endpoint}: {}; is `moderato serve` running?", causes(&error))
+    })
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -7,7 +7,7 @@ use moderato_domain::{Clock as _, Decision, DecisionKind, SiteId, SystemClock};
 use moderato_store::DecideError;
 
 use crate::client::{self, Client, ConnectionArgs};
-use crate::compose::Backends;
+use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::terminal::{Marks, visible, visible_lines};
 use crate::verdict_text::{self, Detail, Texts};
@@ -15,6 +15,8 @@ use crate::verdict_text::{self, Detail, Texts};
 /// Looks at comments and decides about them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum CommentCommand {
+    /// Lists comments, newest first: what waits for a human, unless told otherwise
+    List(ListArgs),
     /// Shows a comment and its state
     Show(ShowArgs),
     /// Shows why it was judged as it was: every reason, with the matched words marked
@@ -25,6 +27,27 @@ pub(crate) enum CommentCommand {
     Reject(DecideArgs),
     /// Hides it: it is unsolicited advertising
     Spam(DecideArgs),
+}
+
+/// Which comments to list.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  moderato comment list --action reject --limit 5\n  \
+                        moderato comment list --filter 'state = PUBLISHED AND thread = post-1' --names")]
+pub(crate) struct ListArgs {
+    /// Terms joined by AND over state, action and thread
+    #[arg(long, default_value = "state = PENDING", conflicts_with = "action")]
+    filter: String,
+    /// Short for a filter of this recommendation: allow, review or reject
+    #[arg(long)]
+    action: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=500))]
+    limit: i32,
+    /// Only the names, for other commands
+    #[arg(long)]
+    names: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// Which comment to show.
@@ -68,12 +91,44 @@ pub(crate) struct DecideArgs {
 /// Runs the command.
 pub(crate) async fn run(command: CommentCommand) -> anyhow::Result<()> {
     match command {
+        CommentCommand::List(args) => list(args).await,
         CommentCommand::Show(args) => show(args).await,
         CommentCommand::Explain(args) => explain(args).await,
         CommentCommand::Approve(args) => decide(args, DecisionKind::Approve).await,
         CommentCommand::Reject(args) => decide(args, DecisionKind::Reject).await,
         CommentCommand::Spam(args) => decide(args, DecisionKind::Spam).await,
     }
+}
+
+async fn list(args: ListArgs) -> anyhow::Result<()> {
+    let mut client = args.connection.connect().await?;
+    let filter = args.action.map_or(args.filter, |action| format!("action = {}", action.to_uppercase()));
+    let request = pb::ListCommentsRequest {
+        parent: client.parent(),
+        page_size: args.limit,
+        page_token: String::new(),
+        filter,
+    };
+    let page = client.query.list_comments(request).await.map_err(|status| client::explain(&status))?.into_inner();
+    for comment in &page.comments {
+        if args.names {
+            println!("{}", visible(&comment.name));
+            continue;
+        }
+        let opening: String = comment.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        println!(
+            "{:<36}  {:<9}  {:<6}  {:>+6.1}  {}",
+            visible(comment.name.rsplit('/').next().unwrap_or_default()),
+            verdict_text::state(comment.state),
+            verdict_text::action(comment.action),
+            comment.score,
+            visible(&opening)
+        );
+    }
+    if !args.names && !page.next_page_token.is_empty() {
+        println!("… and more; see --limit");
+    }
+    Ok(())
 }
 
 async fn show(args: ShowArgs) -> anyhow::Result<()> {
@@ -90,7 +145,8 @@ async fn explain(args: ShowArgs) -> anyhow::Result<()> {
     let mut client = args.connection.connect().await?;
     let comment = fetch(&mut client, &args.name).await?;
     let request = pb::GetVerdictRequest { comment: comment.name.clone(), revision: comment.revision };
-    let verdict = client.query.get_verdict(request).await.map_err(|status| client::explain(&status))?.into_inner();
+    let verdict =
+        client.query.get_verdict(request).await.map_err(|status| client::explain(&status))?.into_inner();
     let author = comment.author.clone().unwrap_or_default();
     let texts = Texts { body: &comment.body, author_name: &author.display_name, author_url: &author.url };
     println!("{}", heading(&comment));
@@ -129,11 +185,13 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let site = match &args.site {
         Some(site) => Some(SiteId::parse(site)?),
-        None => client::read_credentials(&config.data_dir)?.map(|kept| SiteId::parse(&kept.site)).transpose()?,
+        None => {
+            client::read_credentials(&config.data_dir)?.map(|kept| SiteId::parse(&kept.site)).transpose()?
+        }
     };
     let name = client::comment_name(&args.name, site.as_ref())?;
-    let backends = Backends::open(&config).await?;
-    let comment = backends.store.comment(&name).await?.with_context(|| format!("there is no comment {name}"))?;
+    let (store, closing) = compose::store(&config).await?;
+    let comment = store.comment(&name).await?.with_context(|| format!("there is no comment {name}"))?;
     if args.revision.is_some_and(|wanted| wanted != comment.revision.get()) {
         bail!("the newest revision is {}: look at it first", comment.revision.get());
     }
@@ -146,11 +204,11 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
         note: args.note,
         decide_time: SystemClock.now(),
     };
-    let decided = backends.store.decide(&decision).await.map_err(|error| match error {
+    let decided = store.decide(&decision).await.map_err(|error| match error {
         DecideError::Stale(_) => anyhow::anyhow!("it was edited meanwhile: look at it again"),
         other => other.into(),
     })?;
     println!("{}: {} → {}", decided.name, comment.state.as_str(), decided.state.as_str());
-    backends.close().await;
+    closing.close().await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use moderato_domain::SystemClock;
 use moderato_queue::rabbitmq::{RabbitMq, RabbitMqOptions};
 use moderato_queue::{Queue, QueueError};
-use moderato_runtime::config::{self, Config, SecretUrl};
+use moderato_runtime::config::{self, Config, SecretUrl, ServeRole};
 use moderato_store::{Store, StoreError};
 use moderato_store_postgres::{PostgresOptions, PostgresStore};
 use moderato_store_sqlite::{QueueLimits, SqliteFile, SqliteOptions};
@@ -19,13 +19,32 @@ const EMBEDDED_FILE: &str = "moderato.db";
 /// How long one attempt waits for a broker that does not answer.
 const BROKER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A store and a queue, whichever they are.
+/// What a process works with, whichever it is.
 #[derive(Debug)]
 pub(crate) struct Backends {
     pub store: Arc<dyn Store>,
-    pub queue: Arc<dyn Queue>,
-    broker: Option<Arc<RabbitMq>>,
+    /// None if no role needs it: a process that only answers questions does not wait for a broker.
+    pub queue: Option<Arc<dyn Queue>>,
+    pub closing: Closing,
+}
+
+/// What has to be closed at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
     embedded: Option<SqliteFile>,
+    broker: Option<Arc<RabbitMq>>,
+}
+
+impl Closing {
+    /// Finishes what is under way and closes.
+    pub(crate) async fn close(&self) {
+        if let Some(broker) = &self.broker {
+            broker.close().await;
+        }
+        if let Some(embedded) = &self.embedded {
+            embedded.close().await;
+        }
+    }
 }
 
 /// Why they could not be opened.
@@ -39,43 +58,50 @@ pub(crate) enum OpenError {
     Final(String),
 }
 
-impl Backends {
-    /// Opens what the configuration names, and creates what is missing.
-    pub(crate) async fn open(config: &Config) -> Result<Self, OpenError> {
-        let embedded = match (&config.store.url, &config.queue.url) {
-            (Some(_), Some(_)) => None,
-            _ => Some(open_embedded(config).await?),
-        };
-        let mut store: Option<Arc<dyn Store>> = None;
-        let mut queue: Option<Arc<dyn Queue>> = None;
-        if let Some(file) = &embedded {
-            store = Some(Arc::new(file.store()));
-            queue = Some(Arc::new(file.queue()));
-        }
-        if let Some(url) = &config.store.url {
-            store = Some(Arc::new(connect_store(url, &config.store).await?));
-        }
-        let mut broker = None;
-        if let Some(url) = &config.queue.url {
-            let connected = connect_broker(url, &config.queue).await?;
-            broker = Some(Arc::clone(&connected));
-            queue = Some(connected);
-        }
-        match (store, queue) {
-            (Some(store), Some(queue)) => Ok(Self { store, queue, broker, embedded }),
-            _ => Err(OpenError::Final("neither embedded nor configured: no store or no queue".to_owned())),
-        }
+/// Opens what the roles of the configuration need, and creates what is missing.
+pub(crate) async fn for_roles(config: &Config) -> Result<Backends, OpenError> {
+    let (store, mut closing) = open_store(config).await?;
+    if !config.runs(ServeRole::Ingest) && !config.runs(ServeRole::Worker) {
+        return Ok(Backends { store, queue: None, closing });
     }
+    let queue: Arc<dyn Queue> = match (&config.queue.url, &closing.embedded) {
+        (Some(url), _) => {
+            let broker = connect_broker(url, &config.queue).await?;
+            closing.broker = Some(Arc::clone(&broker));
+            broker
+        }
+        (None, Some(file)) => Arc::new(file.queue()),
+        (None, None) => Arc::new(closing.embedded.insert(open_embedded(config).await?).queue()),
+    };
+    Ok(Backends { store, queue: Some(queue), closing })
+}
 
-    /// Finishes what is under way and closes.
-    pub(crate) async fn close(&self) {
-        if let Some(broker) = &self.broker {
-            broker.close().await;
-        }
-        if let Some(embedded) = &self.embedded {
-            embedded.close().await;
-        }
+/// Opens the store alone, for a command.
+pub(crate) async fn store(config: &Config) -> Result<(Arc<dyn Store>, Closing), OpenError> {
+    if config.store.url.is_none() {
+        must_exist(config)?;
     }
+    open_store(config).await
+}
+
+async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Closing), OpenError> {
+    if let Some(url) = &config.store.url {
+        return Ok((Arc::new(connect_store(url, &config.store).await?), Closing::default()));
+    }
+    let file = open_embedded(config).await?;
+    Ok((Arc::new(file.store()), Closing { embedded: Some(file), broker: None }))
+}
+
+/// Opens the queue alone, for a command: dead letters can be looked at while the store is away.
+pub(crate) async fn queue(config: &Config) -> Result<(Arc<dyn Queue>, Closing), OpenError> {
+    if let Some(url) = &config.queue.url {
+        let broker = connect_broker(url, &config.queue).await?;
+        let queue: Arc<dyn Queue> = Arc::clone(&broker) as Arc<dyn Queue>;
+        return Ok((queue, Closing { embedded: None, broker: Some(broker) }));
+    }
+    must_exist(config)?;
+    let file = open_embedded(config).await?;
+    Ok((Arc::new(file.queue()), Closing { embedded: Some(file), broker: None }))
 }
 
 /// Where the embedded file is, if anything is embedded.
@@ -84,9 +110,20 @@ pub(crate) fn embedded_file(config: &Config) -> Option<PathBuf> {
     embedded.then(|| config.data_dir.join(EMBEDDED_FILE))
 }
 
+/// A command in the wrong folder must not make a new, empty installation there.
+fn must_exist(config: &Config) -> Result<(), OpenError> {
+    let file = config.data_dir.join(EMBEDDED_FILE);
+    if file.exists() {
+        return Ok(());
+    }
+    let advice = "`moderato serve` makes it; say where it is with --data-dir or --config";
+    Err(OpenError::Final(format!("there is no {}: {advice}", file.display())))
+}
+
 async fn open_embedded(config: &Config) -> Result<SqliteFile, OpenError> {
-    create_private(&config.data_dir)
-        .map_err(|error| OpenError::Final(format!("cannot create the data folder {}: {error}", config.data_dir.display())))?;
+    create_private(&config.data_dir).map_err(|error| {
+        OpenError::Final(format!("cannot create the data folder {}: {error}", config.data_dir.display()))
+    })?;
     let queue = QueueLimits { max_messages: config.queue.max_messages, max_bytes: config.queue.max_bytes };
     let options = SqliteOptions { queue, ..SqliteOptions::default() };
     let file = config.data_dir.join(EMBEDDED_FILE);

@@ -26,7 +26,10 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<()> {
             for contradiction in &contradictions {
                 println!("warning: {contradiction}");
             }
-            println!("the configuration is valid{}", if contradictions.is_empty() { "" } else { ", with warnings" });
+            println!(
+                "the configuration is valid{}",
+                if contradictions.is_empty() { "" } else { ", with warnings" }
+            );
         }
         ConfigCommand::Print(args) => print!("{}", args.config.load()?.to_toml()),
     }

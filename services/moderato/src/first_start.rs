@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use moderato_access::ApiKeySecret;
-use moderato_domain::{Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds};
+use moderato_domain::{
+    Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds,
+};
 use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES};
 use moderato_runtime::config::Rules;
 use moderato_store::{RuleSetDocument, Store};
@@ -45,7 +47,8 @@ pub(crate) async fn site(store: &dyn Store) -> anyhow::Result<Option<FirstSite>>
         return Ok(None);
     }
     let roles = vec![Role::Ingest, Role::Reader, Role::Moderator];
-    let (key, secret) = moderato_access::mint(&SystemIds, site.clone(), "made at the first start", roles, &SystemClock);
+    let (key, secret) =
+        moderato_access::mint(&SystemIds, site.clone(), "made at the first start", roles, &SystemClock);
     store.add_key(&key).await?;
     Ok(Some(FirstSite { site, key: secret }))
 }
@@ -71,11 +74,17 @@ pub(crate) async fn rules(store: &dyn Store, config: &Rules) -> anyhow::Result<C
 }
 
 /// Reads and compiles a rule set with its guidelines (the built-in ones if none are given).
-pub(crate) fn read_rules(file: &Path, guidelines: Option<&Path>) -> anyhow::Result<(RuleSetDocument, CompiledRuleSet)> {
-    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+pub(crate) fn read_rules(
+    file: &Path,
+    guidelines: Option<&Path>,
+) -> anyhow::Result<(RuleSetDocument, CompiledRuleSet)> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    };
     let rules_text = read(file)?;
     let guidelines_text = guidelines.map_or_else(|| Ok(STARTER_GUIDELINES.to_owned()), read)?;
-    let compiled = compile(&rules_text, &guidelines_text).with_context(|| format!("the rules in {}", file.display()))?;
+    let compiled =
+        compile(&rules_text, &guidelines_text).with_context(|| format!("the rules in {}", file.display()))?;
     Ok((as_document(&compiled, &rules_text, &guidelines_text), compiled))
 }
 

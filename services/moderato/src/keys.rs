@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use moderato_domain::{Clock as _, Role, SiteId, SystemClock, SystemIds};
 use moderato_store::{ApiKey, ApiKeyId};
 
-use crate::compose::Backends;
+use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::terminal::{table, visible};
 use crate::verdict_text::timestamp;
@@ -24,9 +24,11 @@ pub(crate) enum KeysCommand {
 
 /// What the new key may be.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Roles: ingest submits; reader reads comments, verdicts and events; moderator decides; admin \
+#[command(
+    after_help = "Roles: ingest submits; reader reads comments, verdicts and events; moderator decides; admin \
                         configures.\n\nExamples:\n  moderato keys create --label shop\n  \
-                        moderato keys create --site news --roles ingest --expires-in-days 90")]
+                        moderato keys create --site news --roles ingest --expires-in-days 90"
+)]
 pub(crate) struct CreateArgs {
     /// The one site it works on
     #[arg(long, default_value = crate::first_start::SITE)]
@@ -79,8 +81,8 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
 async fn create(args: CreateArgs) -> anyhow::Result<()> {
     const DAY: Duration = Duration::from_hours(24);
     let site = SiteId::parse(&args.site)?;
-    let backends = Backends::open(&args.config.load()?).await?;
-    let directory = backends.store.directory(None).await?.unwrap_or_default();
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    let directory = store.directory(None).await?.unwrap_or_default();
     if !directory.sites.contains_key(&site) {
         bail!("there is no site {site}; `moderato sites create {site}` makes one");
     }
@@ -89,8 +91,8 @@ async fn create(args: CreateArgs) -> anyhow::Result<()> {
     roles.dedup();
     let (mut key, secret) = moderato_access::mint(&SystemIds, site, &args.label, roles, &SystemClock);
     key.expire_time = args.expires_in_days.map(|days| key.create_time.plus(DAY * days));
-    backends.store.add_key(&key).await?;
-    backends.close().await;
+    store.add_key(&key).await?;
+    closing.close().await;
     eprintln!("this key is shown once; it works within two seconds:");
     println!("{}", secret.expose());
     Ok(())
@@ -98,9 +100,9 @@ async fn create(args: CreateArgs) -> anyhow::Result<()> {
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
     let site = args.site.as_deref().map(SiteId::parse).transpose()?;
-    let backends = Backends::open(&args.config.load()?).await?;
-    let keys = backends.store.keys(site.as_ref()).await?;
-    backends.close().await;
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    let keys = store.keys(site.as_ref()).await?;
+    closing.close().await;
     let rows: Vec<Vec<String>> = keys
         .iter()
         .map(|key| {
@@ -130,9 +132,9 @@ fn state(key: &ApiKey) -> String {
 async fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {
     // People paste whole keys: the public half is what stands before the dot.
     let id = args.id.split('.').next().context("the id is empty")?;
-    let backends = Backends::open(&args.config.load()?).await?;
-    let revoked = backends.store.revoke_key(&ApiKeyId(id.to_owned()), SystemClock.now()).await?;
-    backends.close().await;
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    let revoked = store.revoke_key(&ApiKeyId(id.to_owned()), SystemClock.now()).await?;
+    closing.close().await;
     if !revoked {
         bail!("there is no live key {}", visible(id));
     }

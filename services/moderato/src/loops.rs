@@ -27,13 +27,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub store: Arc<dyn Store>,
-    pub queue: Arc<dyn Queue>,
+    /// None if no role of this process needs it.
+    pub queue: Option<Arc<dyn Queue>>,
     pub directory: Arc<Directory>,
     pub rules: Arc<ActiveRules>,
     pub metrics: Arc<Metrics>,
     pub readiness: Arc<Readiness>,
-    /// Which parts this process cannot work without.
-    pub needs_queue: bool,
+    /// Whether this process cannot work without the store.
     pub needs_store: bool,
 }
 
@@ -42,7 +42,9 @@ pub(crate) fn start(kept: &Kept) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(refresh_directory(kept.clone()));
     loops.spawn(follow_rules(kept.clone()));
-    loops.spawn(watch_queue(kept.clone()));
+    if let Some(queue) = &kept.queue {
+        loops.spawn(watch_queue(kept.clone(), Arc::clone(queue)));
+    }
     if kept.needs_store {
         loops.spawn(watch_store(kept.clone()));
     }
@@ -98,15 +100,14 @@ async fn follow_rules(kept: Kept) {
 }
 
 /// The queue's gauges, and whether it takes messages.
-async fn watch_queue(kept: Kept) {
+async fn watch_queue(kept: Kept, queue: Arc<dyn Queue>) {
     let mut ticks = every(WATCH_EVERY);
     loop {
-        if kept.needs_queue {
-            let ready = timeout(ANSWER_WITHIN, kept.queue.ready()).await;
-            kept.readiness.report("queue", flatten(ready));
-        }
-        if let Ok(Ok(depth)) = timeout(ANSWER_WITHIN, kept.queue.depth()).await {
-            for (place, count) in [("ready", depth.ready), ("retrying", depth.retrying), ("dead", depth.dead)] {
+        let ready = timeout(ANSWER_WITHIN, queue.ready()).await;
+        kept.readiness.report("queue", flatten(ready));
+        if let Ok(Ok(depth)) = timeout(ANSWER_WITHIN, queue.depth()).await {
+            for (place, count) in [("ready", depth.ready), ("retrying", depth.retrying), ("dead", depth.dead)]
+            {
                 kept.metrics.queue_messages.get_or_create(&PlaceLabel { place }).set(count as i64);
             }
         }

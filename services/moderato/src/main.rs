@@ -83,6 +83,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    end_quietly_on_closed_pipes();
     match dispatch(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -105,4 +106,16 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Config(command) => config_cmd::run(&command),
         Command::Bench(args) => bench::run(args).await,
     }
+}
+
+/// `moderato rules starter | head` closes our output early: that is no defect to tell about.
+fn end_quietly_on_closed_pipes() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let closed = panic.payload_as_str().is_some_and(|text| text.starts_with("failed printing to std"));
+        if closed {
+            std::process::exit(1);
+        }
+        tell(panic);
+    }));
 }

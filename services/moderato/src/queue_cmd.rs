@@ -7,7 +7,7 @@ use moderato_api::internal::{self, Submission};
 use moderato_queue::{DeadLetter, DeadSelection, KIND_SUBMISSIONS, SCHEMA};
 use uuid::Uuid;
 
-use crate::compose::Backends;
+use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::terminal::{table, thousands, visible, visible_lines};
 use crate::verdict_text::timestamp;
@@ -40,7 +40,9 @@ pub(crate) enum DeadCommand {
     /// Shows what is in one
     Show(ShowArgs),
     /// Puts them back to work, with their attempts reset
-    #[command(after_help = "Examples:\n  moderato queue dead redrive --all\n  moderato queue dead redrive ID ID")]
+    #[command(
+        after_help = "Examples:\n  moderato queue dead redrive --all\n  moderato queue dead redrive ID ID"
+    )]
     Redrive(SelectArgs),
     /// Deletes them for good
     #[command(after_help = "Examples:\n  moderato queue dead drop ID\n  moderato queue dead drop --all")]
@@ -92,17 +94,17 @@ pub(crate) async fn run(command: QueueCommand) -> anyhow::Result<()> {
         QueueCommand::Dead(DeadCommand::List(args)) => list(&args).await,
         QueueCommand::Dead(DeadCommand::Show(args)) => show(&args).await,
         QueueCommand::Dead(DeadCommand::Redrive(args)) => {
-            let backends = Backends::open(&args.config.load()?).await?;
-            let moved = backends.queue.redrive(&args.selection()).await?;
+            let (queue, closing) = compose::queue(&args.config.load()?).await?;
+            let moved = queue.redrive(&args.selection()).await?;
             println!("{} back to work", thousands(moved));
-            backends.close().await;
+            closing.close().await;
             all_found(&args, moved)
         }
         QueueCommand::Dead(DeadCommand::Drop(args)) => {
-            let backends = Backends::open(&args.config.load()?).await?;
-            let dropped = backends.queue.drop_dead(&args.selection()).await?;
+            let (queue, closing) = compose::queue(&args.config.load()?).await?;
+            let dropped = queue.drop_dead(&args.selection()).await?;
             println!("{} deleted", thousands(dropped));
-            backends.close().await;
+            closing.close().await;
             all_found(&args, dropped)
         }
     }
@@ -116,8 +118,8 @@ fn all_found(args: &SelectArgs, found: u64) -> anyhow::Result<()> {
 }
 
 async fn status(args: &StatusArgs) -> anyhow::Result<()> {
-    let backends = Backends::open(&args.config.load()?).await?;
-    let depth = backends.queue.depth().await?;
+    let (queue, closing) = compose::queue(&args.config.load()?).await?;
+    let depth = queue.depth().await?;
     let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
     let rows = [
         ("ready", thousands(depth.ready), "messages that wait for a worker"),
@@ -129,13 +131,13 @@ async fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, value, meaning)| vec![name.into(), value, meaning.into()]).collect();
     print!("{}", table(&["queue", "now", "meaning"], &rows));
-    backends.close().await;
+    closing.close().await;
     Ok(())
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let backends = Backends::open(&args.config.load()?).await?;
-    let letters = backends.queue.dead_letters(args.limit).await?;
+    let (queue, closing) = compose::queue(&args.config.load()?).await?;
+    let letters = queue.dead_letters(args.limit).await?;
     let rows: Vec<Vec<String>> = letters
         .iter()
         .map(|DeadLetter { envelope }| {
@@ -154,15 +156,17 @@ async fn list(args: &ListArgs) -> anyhow::Result<()> {
     } else {
         print!("{}", table(&["id", "comments", "accepted", "retries", "reason"], &rows));
     }
-    backends.close().await;
+    closing.close().await;
     Ok(())
 }
 
 async fn show(args: &ShowArgs) -> anyhow::Result<()> {
-    let backends = Backends::open(&args.config.load()?).await?;
-    let letters = backends.queue.dead_letters(SEARCH_LIMIT).await?;
-    backends.close().await;
-    let Some(DeadLetter { envelope }) = letters.into_iter().find(|letter| letter.envelope.message_id == args.id) else {
+    let (queue, closing) = compose::queue(&args.config.load()?).await?;
+    let letters = queue.dead_letters(SEARCH_LIMIT).await?;
+    closing.close().await;
+    let Some(DeadLetter { envelope }) =
+        letters.into_iter().find(|letter| letter.envelope.message_id == args.id)
+    else {
         bail!("there is no dead letter {}", args.id);
     };
     println!("id        {}", envelope.message_id);
@@ -193,7 +197,12 @@ fn print_submission(item: Result<Submission, internal::DecodeError>) {
         Err(error) => println!("  cannot be read: {}", visible(&error.to_string())),
         Ok(Submission::Withdrawal(withdrawal)) => println!("  withdrawal of {}", withdrawal.comment),
         Ok(Submission::Comment(comment)) => {
-            println!("  comment   sites/{}/comments/{} revision {}", comment.site, comment.id, comment.revision.get());
+            println!(
+                "  comment   sites/{}/comments/{} revision {}",
+                comment.site,
+                comment.id,
+                comment.revision.get()
+            );
             println!("  thread    {}", comment.thread);
             println!("  author    {}", visible(&comment.author.display_name));
             if let Some(url) = &comment.author.url {

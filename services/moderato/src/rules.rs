@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::compose::Backends;
+use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::first_start::{activate, read_rules};
 
@@ -59,18 +59,18 @@ pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
         RulesCommand::Activate(args) => {
             let config = args.config.load()?;
             let (document, _) = read_rules(&args.files.file, args.files.guidelines.as_deref())?;
-            let backends = Backends::open(&config).await?;
-            let changed = activate(&*backends.store, &document).await?;
-            backends.close().await;
+            let (store, closing) = compose::store(&config).await?;
+            let changed = activate(&*store, &document).await?;
+            closing.close().await;
             println!("{} {}", document.version, if changed { "is in force" } else { "was in force already" });
             if config.rules.file.as_ref().is_some_and(|file| *file != args.files.file) {
                 eprintln!("note: rules.file in the configuration wins again at the next start");
             }
         }
         RulesCommand::Active(args) => {
-            let backends = Backends::open(&args.config.load()?).await?;
-            let active = backends.store.active_rule_set().await?;
-            backends.close().await;
+            let (store, closing) = compose::store(&args.config.load()?).await?;
+            let active = store.active_rule_set().await?;
+            closing.close().await;
             println!("{}", active.map_or_else(|| "none yet".to_owned(), |version| version.to_string()));
         }
         RulesCommand::Starter => print!("{}", moderato_engine::STARTER_RULES),

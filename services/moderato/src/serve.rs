@@ -9,7 +9,7 @@ use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
 use moderato_ingest::{IngestDeps, IngestOptions};
 use moderato_query::{QueryDeps, QueryOptions};
-use moderato_queue::GroupLimits;
+use moderato_queue::{GroupLimits, Queue};
 use moderato_runtime::config::{Config, ServeRole};
 use moderato_runtime::health::{self, Readiness};
 use moderato_runtime::metrics::Metrics;
@@ -18,11 +18,13 @@ use moderato_runtime::shutdown::{self, DRAIN_LIMIT, Shutdown, ShutdownTrigger};
 use moderato_runtime::telemetry;
 use moderato_store::Directory;
 use moderato_worker::{WorkerDeps, WorkerOptions};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tonic::transport::ServerTlsConfig;
 
 use crate::announce;
-use crate::compose::{Backends, OpenError};
+use crate::compose::{self, Backends, OpenError};
 use crate::config_args::ConfigArgs;
 use crate::first_start::{self, FirstSite};
 use crate::loops::{self, Kept};
@@ -32,8 +34,10 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the service: all roles in this process, unless told otherwise.
 #[derive(Debug, Default, clap::Args)]
-#[command(after_help = "Examples:\n  moderato serve\n  moderato serve --listen 127.0.0.1:0 --data-dir /var/lib/moderato\n  \
-                        moderato serve --roles worker --config /etc/moderato.toml")]
+#[command(
+    after_help = "Examples:\n  moderato serve\n  moderato serve --listen 127.0.0.1:0 --data-dir /var/lib/moderato\n  \
+                        moderato serve --roles worker --config /etc/moderato.toml"
+)]
 pub(crate) struct ServeArgs {
     /// Roles of this process: ingest, query, worker
     #[arg(long, value_name = "ROLE,…")]
@@ -50,7 +54,8 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     fn config(&self) -> anyhow::Result<Config> {
-        let flags = [("roles", &self.roles), ("listen.grpc", &self.listen), ("listen.health", &self.health_listen)];
+        let flags =
+            [("roles", &self.roles), ("listen.grpc", &self.listen), ("listen.health", &self.health_listen)];
         let given = flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
         self.config.load_with(given)
     }
@@ -65,21 +70,23 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
 
     // The doors are bound first: a second process on the same ports must not touch the data.
+    let tls = server::tls(&config.tls).await?;
     let grpc = if config.has_grpc_door() { Some(server::bind(config.listen.grpc).await?) } else { None };
     let health = health::bind(config.listen.health)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen.health))?;
     let doors = announce::Doors {
-        grpc: grpc.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?,
+        grpc: grpc.as_ref().map(TcpListener::local_addr).transpose()?,
         health: health.local_addr()?,
     };
 
     let metrics = Metrics::new();
     let readiness = Readiness::new();
-    readiness.report("start", Err("starting".to_owned()));
+    readiness.report("process", Err("starting".to_owned()));
     let (trigger, shutdown) = shutdown::channel();
     let (last_trigger, last_shutdown) = shutdown::channel();
-    let health = tokio::spawn(health::serve(health, Arc::clone(&metrics), Arc::clone(&readiness), last_shutdown));
+    let health =
+        tokio::spawn(health::serve(health, Arc::clone(&metrics), Arc::clone(&readiness), last_shutdown));
     spawn_signals(trigger, Arc::clone(&readiness));
 
     let opened = tokio::select! {
@@ -88,10 +95,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let process = Process { config, metrics, readiness, shutdown };
     let Opened { backends, rules, first_site } = opened;
-    let served = process.serve(&backends, rules, first_site.as_ref(), grpc, doors).await;
+    let served = process
+        .serve(&backends, rules, first_site.as_ref(), grpc.map(|listener| (listener, tls)), doors)
+        .await;
 
     // Everything is answered and acknowledged: close, and let the health door go last.
-    if timeout(DRAIN_LIMIT, backends.close()).await.is_err() {
+    if timeout(DRAIN_LIMIT, backends.closing.close()).await.is_err() {
         tracing::warn!("store and queue did not close in time");
     }
     last_trigger.fire();
@@ -110,7 +119,7 @@ struct Opened {
 /// Opens store and queue. Servers that are away are waited for: they often start at the same time.
 async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Result<Opened> {
     loop {
-        let away = match Backends::open(config).await {
+        let away = match compose::for_roles(config).await {
             Ok(backends) => {
                 let rules = first_start::rules(&*backends.store, &config.rules).await?;
                 let makes_site = config.runs(ServeRole::Ingest);
@@ -121,7 +130,7 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
             Err(OpenError::Away(why)) => why,
         };
         // Logged when it changes; /readyz says it all the time.
-        readiness.report("start", Err(away));
+        readiness.report("process", Err(away));
         sleep(RETRY_EVERY).await;
     }
 }
@@ -140,43 +149,46 @@ impl Process {
         backends: &Backends,
         rules: CompiledRuleSet,
         first_site: Option<&FirstSite>,
-        listener: Option<tokio::net::TcpListener>,
+        door: Option<(TcpListener, Option<ServerTlsConfig>)>,
         doors: announce::Doors,
     ) -> anyhow::Result<()> {
         let config = &self.config;
         let version = rules.version().clone();
         let kept = Kept {
             store: Arc::clone(&backends.store),
-            queue: Arc::clone(&backends.queue),
+            queue: backends.queue.clone(),
             directory: Arc::new(Directory::load(&*backends.store).await?),
             rules: Arc::new(ActiveRules::new(rules)),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
-            needs_queue: config.runs(ServeRole::Ingest) || config.runs(ServeRole::Worker),
             // Ingest accepts from memory and queue alone.
             needs_store: config.runs(ServeRole::Query) || config.runs(ServeRole::Worker),
         };
         let loops = loops::start(&kept);
 
         let mut roles: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        if let Some(listener) = listener {
+        if let Some((listener, tls)) = door {
             let door = self.door(&kept);
-            let (listen, tls) = (config.listen.clone(), config.tls.clone());
+            let listen = config.listen.clone();
             let (readiness, shutdown) = (Arc::clone(&self.readiness), self.shutdown.clone());
             roles.spawn(async move {
                 let descriptors = moderato_api::pb::DESCRIPTORS;
-                Ok(door.serve(listener, &listen, &tls, descriptors, readiness, shutdown).await?)
+                Ok(door.serve(listener, &listen, tls, descriptors, readiness, shutdown).await?)
             });
         }
-        if config.runs(ServeRole::Worker) {
-            let worker = moderato_worker::run(self.worker(&kept));
+        if config.runs(ServeRole::Worker)
+            && let Some(queue) = &kept.queue
+        {
+            let worker = moderato_worker::run(self.worker(&kept, queue));
             roles.spawn(async move {
                 worker.await;
                 Ok(())
             });
         }
         announce::started(config, doors, &version, first_site)?;
-        self.readiness.report("start", Ok(()));
+        if !self.shutdown.is_requested() {
+            self.readiness.report("process", Ok(()));
+        }
 
         let ended = self.until_done(&mut roles).await;
         drop(loops);
@@ -197,19 +209,21 @@ impl Process {
 
     fn door(&self, kept: &Kept) -> Door {
         let mut door = Door::default();
-        if self.config.runs(ServeRole::Ingest) {
-            door = door.with(moderato_ingest::service(self.ingest(kept)), &["start", "queue"]);
+        if self.config.runs(ServeRole::Ingest)
+            && let Some(queue) = &kept.queue
+        {
+            door = door.with(moderato_ingest::service(self.ingest(kept, queue)), &["process", "queue"]);
         }
         if self.config.runs(ServeRole::Query) {
-            door = door.with(moderato_query::service(self.query(kept)), &["start", "store"]);
+            door = door.with(moderato_query::service(self.query(kept)), &["process", "store"]);
         }
         door
     }
 
-    fn ingest(&self, kept: &Kept) -> IngestDeps {
+    fn ingest(&self, kept: &Kept, queue: &Arc<dyn Queue>) -> IngestDeps {
         let limits = &self.config.ingest;
         IngestDeps {
-            queue: Arc::clone(&kept.queue),
+            queue: Arc::clone(queue),
             store: Arc::clone(&kept.store),
             directory: Arc::clone(&kept.directory),
             rules: Arc::clone(&kept.rules),
@@ -221,7 +235,11 @@ impl Process {
                 max_in_flight: limits.max_in_flight,
                 max_streams: limits.max_streams,
                 stream_in_flight: limits.stream_in_flight,
-                group: GroupLimits { items: limits.group_items, bytes: limits.group_bytes, ..GroupLimits::default() },
+                group: GroupLimits {
+                    items: limits.group_items,
+                    bytes: limits.group_bytes,
+                    ..GroupLimits::default()
+                },
                 ..IngestOptions::default()
             },
         }
@@ -239,10 +257,10 @@ impl Process {
         }
     }
 
-    fn worker(&self, kept: &Kept) -> WorkerDeps {
+    fn worker(&self, kept: &Kept, queue: &Arc<dyn Queue>) -> WorkerDeps {
         let limits = &self.config.worker;
         WorkerDeps {
-            queue: Arc::clone(&kept.queue),
+            queue: Arc::clone(queue),
             store: Arc::clone(&kept.store),
             directory: Arc::clone(&kept.directory),
             rules: Arc::clone(&kept.rules),
@@ -277,7 +295,11 @@ fn spawn_signals(trigger: ShutdownTrigger, readiness: Arc<Readiness>) {
 pub(crate) fn local(address: SocketAddr) -> SocketAddr {
     let mut local = address;
     if address.ip().is_unspecified() {
-        local.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        local.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
     local
 }

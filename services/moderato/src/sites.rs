@@ -2,8 +2,9 @@
 
 use anyhow::bail;
 use moderato_domain::{Ids as _, ModerationMode, PrivacyKey, Site, SiteId, SiteSettings, SystemIds};
+use moderato_store::Store;
 
-use crate::compose::Backends;
+use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::terminal::{table, visible};
 
@@ -80,8 +81,8 @@ pub(crate) async fn run(command: SitesCommand) -> anyhow::Result<()> {
 
 async fn create(args: &SiteArgs) -> anyhow::Result<()> {
     let id = SiteId::parse(&args.id)?;
-    let backends = Backends::open(&args.config.load()?).await?;
-    if sites(&backends).await?.iter().any(|site| site.id == id) {
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    if sites(&*store).await?.iter().any(|site| site.id == id) {
         bail!("the site {id} exists; `moderato sites set {id}` changes it");
     }
     let mut site = Site {
@@ -91,43 +92,50 @@ async fn create(args: &SiteArgs) -> anyhow::Result<()> {
         privacy_key: PrivacyKey::new(SystemIds.secret_bytes()),
     };
     change(&mut site, args)?;
-    backends.store.put_site(&site).await?;
-    backends.close().await;
+    store.put_site(&site).await?;
+    closing.close().await;
     println!("{} is there; `moderato keys create --site {}` makes a key for it", site.id, site.id);
     Ok(())
 }
 
 async fn set(args: &SiteArgs) -> anyhow::Result<()> {
     let id = SiteId::parse(&args.id)?;
-    let backends = Backends::open(&args.config.load()?).await?;
-    let Some(mut site) = sites(&backends).await?.into_iter().find(|site| site.id == id) else {
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    let Some(mut site) = sites(&*store).await?.into_iter().find(|site| site.id == id) else {
         bail!("there is no site {id}; `moderato sites create {id}` makes one");
     };
     change(&mut site, args)?;
-    backends.store.put_site(&site).await?;
-    backends.close().await;
+    store.put_site(&site).await?;
+    closing.close().await;
     print!("{}", listing(&[site]));
     Ok(())
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let backends = Backends::open(&args.config.load()?).await?;
-    let sites = sites(&backends).await?;
-    backends.close().await;
+    let (store, closing) = compose::store(&args.config.load()?).await?;
+    let sites = sites(&*store).await?;
+    closing.close().await;
     print!("{}", listing(&sites));
     Ok(())
 }
 
-async fn sites(backends: &Backends) -> anyhow::Result<Vec<Site>> {
-    let directory = backends.store.directory(None).await?.unwrap_or_default();
+async fn sites(store: &dyn Store) -> anyhow::Result<Vec<Site>> {
+    let directory = store.directory(None).await?.unwrap_or_default();
     let mut sites: Vec<Site> = directory.sites.into_values().map(|site| (*site).clone()).collect();
     sites.sort_by(|left, right| left.id.cmp(&right.id));
     Ok(sites)
 }
 
 fn change(site: &mut Site, args: &SiteArgs) -> anyhow::Result<()> {
-    let SiteSettings { mode, name_required, email_required, body_min_chars, body_max_chars, guidelines_version, keep_contact_details } =
-        &mut site.settings;
+    let SiteSettings {
+        mode,
+        name_required,
+        email_required,
+        body_min_chars,
+        body_max_chars,
+        guidelines_version,
+        keep_contact_details,
+    } = &mut site.settings;
     put(&mut site.display_name, args.display_name.clone());
     put(mode, args.mode);
     put(name_required, args.name_required);
@@ -135,9 +143,14 @@ fn change(site: &mut Site, args: &SiteArgs) -> anyhow::Result<()> {
     put(body_min_chars, args.body_min_chars);
     put(body_max_chars, args.body_max_chars);
     put(keep_contact_details, args.keep_contact_details);
-    put(guidelines_version, args.guidelines_version.clone().map(|version| (!version.is_empty()).then_some(version)));
+    put(
+        guidelines_version,
+        args.guidelines_version.clone().map(|version| (!version.is_empty()).then_some(version)),
+    );
     if *body_min_chars > *body_max_chars {
-        bail!("body-min-chars {body_min_chars} is larger than body-max-chars {body_max_chars}: nothing would fit");
+        bail!(
+            "body-min-chars {body_min_chars} is larger than body-max-chars {body_max_chars}: nothing would fit"
+        );
     }
     Ok(())
 }
@@ -166,5 +179,8 @@ fn listing(sites: &[Site]) -> String {
             ]
         })
         .collect();
-    table(&["site", "name", "mode", "name needed", "mail needed", "characters", "guidelines", "keeps contact"], &rows)
+    table(
+        &["site", "name", "mode", "name needed", "mail needed", "characters", "guidelines", "keeps contact"],
+        &rows,
+    )
 }

@@ -178,7 +178,10 @@ mod tests {
     #[test]
     fn matched_words_are_marked_where_they_are() {
         let text = "buy\r\nnow: ä!";
-        assert_eq!(marked_lines(text, &[(0, 8), (10, 12)], Marks::Brackets, "  "), "  [[buy]]\n  [[now]]: [[ä]]!");
+        assert_eq!(
+            marked_lines(text, &[(0, 8), (10, 12)], Marks::Brackets, "  "),
+            "  [[buy]]\n  [[now]]: [[ä]]!"
+        );
     }
 
     #[test]

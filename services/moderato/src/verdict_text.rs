@@ -62,8 +62,13 @@ fn reason_lines(reason: &pb::Reason) -> String {
         Ok(pb::Action::Unspecified) | Err(_) => format!("{:+}", reason.score),
         Ok(_) => action(reason.action).to_owned(),
     };
-    let guideline = if reason.guideline.is_empty() { String::new() } else { format!("  §{}", visible(&reason.guideline)) };
-    let mut out = format!("  {:<7} {} ({}){guideline}\n", weight, visible(&reason.rule), visible(&reason.category));
+    let guideline = if reason.guideline.is_empty() {
+        String::new()
+    } else {
+        format!("  §{}", visible(&reason.guideline))
+    };
+    let mut out =
+        format!("  {:<7} {} ({}){guideline}\n", weight, visible(&reason.rule), visible(&reason.category));
     for sentence in [&reason.message, &reason.note] {
         if !sentence.is_empty() {
             let _ = writeln!(out, "          {}", visible(sentence));
@@ -75,9 +80,11 @@ fn reason_lines(reason: &pb::Reason) -> String {
 /// The matched words of one reason, each once.
 fn matches(spans: &[pb::Span], texts: Texts<'_>, marks: Marks) -> String {
     let mut shown: Vec<String> = Vec::new();
-    for (field, text) in
-        [(pb::Field::Body, texts.body), (pb::Field::AuthorName, texts.author_name), (pb::Field::AuthorUrl, texts.author_url)]
-    {
+    for (field, text) in [
+        (pb::Field::Body, texts.body),
+        (pb::Field::AuthorName, texts.author_name),
+        (pb::Field::AuthorUrl, texts.author_url),
+    ] {
         for (start, end) in ranges(spans, field) {
             let Some(words) = text.get(start..end) else { continue };
             let whole = marked_lines(words, &[(0, words.len())], marks, "").replace('\n', " ");
@@ -103,7 +110,10 @@ const fn label(field: pb::Field) -> &'static str {
 }
 
 fn ranges(spans: &[pb::Span], field: pb::Field) -> impl Iterator<Item = (usize, usize)> {
-    spans.iter().filter(move |span| span.field == field as i32).map(|span| (span.start as usize, span.end as usize))
+    spans
+        .iter()
+        .filter(move |span| span.field == field as i32)
+        .map(|span| (span.start as usize, span.end as usize))
 }
 
 fn value(value: Option<&pb::signal::Value>) -> String {

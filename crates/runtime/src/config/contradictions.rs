@@ -80,7 +80,9 @@ mod tests {
         config.listen.grpc = ([0, 0, 0, 0], 50051).into();
         let found = config.contradictions();
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].starts_with("queue.url is set") && found[1].starts_with("listen.grpc 0.0.0.0:50051"));
+        assert!(
+            found[0].starts_with("queue.url is set") && found[1].starts_with("listen.grpc 0.0.0.0:50051")
+        );
 
         let mut config = Config::default();
         config.worker.prefetch = 10;

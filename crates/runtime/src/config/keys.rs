@@ -93,7 +93,9 @@ impl Accepts {
             Address => value.as_str().is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Url(schemes) => value.as_str().is_some_and(|url| {
                 url.is_empty()
-                    || url.split_once("://").is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
+                    || url
+                        .split_once("://")
+                        .is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
             }),
             Count { min, max } => value.as_integer().is_some_and(|count| (*min..=*max).contains(&count)),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
@@ -107,7 +109,9 @@ impl Accepts {
         let as_text = || Value::String(text.to_owned());
         match self {
             Count { .. } => text.trim().replace('_', "").parse().map_or_else(|_| as_text(), Value::Integer),
-            Roles => Value::Array(text.split(',').map(|role| Value::String(role.trim().to_owned())).collect()),
+            Roles => {
+                Value::Array(text.split(',').map(|role| Value::String(role.trim().to_owned())).collect())
+            }
             _ => as_text(),
         }
     }
@@ -120,6 +124,5 @@ impl Accepts {
 
 fn fits_roles(roles: &[Value]) -> bool {
     let known = |role: &Value| ServeRole::ALL.iter().any(|known| role.as_str() == Some(known.as_str()));
-    !roles.is_empty()
-        && roles.iter().enumerate().all(|(at, role)| known(role) && !roles[..at].contains(role))
+    !roles.is_empty() && roles.iter().enumerate().all(|(at, role)| known(role) && !roles[..at].contains(role))
 }

@@ -10,6 +10,7 @@ use super::keys::{KEYS, Key};
 pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("MODERATO_CONFIG", "the configuration file"),
     ("MODERATO_ENDPOINT", "where the client commands connect"),
+    ("MODERATO_QUERY_ENDPOINT", "where the client commands ask for verdicts, if elsewhere"),
     ("MODERATO_SITE", "the site of the client commands"),
     ("MODERATO_API_KEY", "the API key of the client commands"),
 ];
@@ -77,7 +78,9 @@ impl Sources {
     #[must_use]
     pub fn with_process_environment(mut self) -> Self {
         self.environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+            })
             .collect();
         self
     }
@@ -101,11 +104,13 @@ impl Sources {
 }
 
 fn read_file(name: &str, text: &str, settings: &mut Table) -> Result<(), ConfigError> {
-    let table: Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax { file: name.to_owned(), problem: error.to_string() })?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        file: name.to_owned(),
+        problem: error.to_string(),
+    })?;
     for (section, value) in &table {
-        let is_section = KEYS.iter().any(|key| key.path.split_once('.').is_some_and(|(first, _)| first == section));
+        let is_section =
+            KEYS.iter().any(|key| key.path.split_once('.').is_some_and(|(first, _)| first == section));
         if is_section != value.is_table() || (!is_section && find(section).is_none()) {
             let what = if value.is_table() { "section" } else { "key" };
             return Err(unknown(name, what, section, paths().chain(sections())));
@@ -174,9 +179,15 @@ fn put(key: &Key, place: &str, value: Value, settings: &mut Table) -> Result<(),
 fn complete(config: &Config) -> Result<(), ConfigError> {
     let incomplete = |text: &str| Err(ConfigError::Incomplete(text.to_owned()));
     match (&config.tls.cert, &config.tls.key, &config.tls.client_ca) {
-        (Some(_), None, _) => incomplete("tls.cert is set but tls.key is not: set both, or neither for no encryption"),
-        (None, Some(_), _) => incomplete("tls.key is set but tls.cert is not: set both, or neither for no encryption"),
-        (None, None, Some(_)) => incomplete("tls.client_ca asks callers for certificates, which needs tls.cert and tls.key"),
+        (Some(_), None, _) => {
+            incomplete("tls.cert is set but tls.key is not: set both, or neither for no encryption")
+        }
+        (None, Some(_), _) => {
+            incomplete("tls.key is set but tls.cert is not: set both, or neither for no encryption")
+        }
+        (None, None, Some(_)) => {
+            incomplete("tls.client_ca asks callers for certificates, which needs tls.cert and tls.key")
+        }
         _ if config.rules.guidelines.is_some() && config.rules.file.is_none() => {
             incomplete("rules.guidelines is set but rules.file, which cites them, is not")
         }
@@ -189,7 +200,9 @@ pub(super) fn flatten(table: &Table) -> Vec<(String, &Value)> {
     let mut all = Vec::new();
     for (name, value) in table {
         match value {
-            Value::Table(section) => all.extend(section.iter().map(|(key, value)| (format!("{name}.{key}"), value))),
+            Value::Table(section) => {
+                all.extend(section.iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+            }
             _ => all.push((name.clone(), value)),
         }
     }
@@ -210,7 +223,12 @@ fn sections() -> impl Iterator<Item = &'static str> {
 
 /// Suggests the nearest of the known names, if one is near enough to be meant (Jaro-Winkler: a typo
 /// scores above 0.9, unrelated names below 0.7).
-fn unknown<'k>(place: &str, what: &'static str, name: &str, known: impl Iterator<Item = &'k str>) -> ConfigError {
+fn unknown<'k>(
+    place: &str,
+    what: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'k str>,
+) -> ConfigError {
     let nearest = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(similarity, _)| *similarity >= 0.7)
@@ -225,7 +243,9 @@ mod tests {
     use crate::config::ServeRole;
 
     fn file(text: &str) -> Result<Config, String> {
-        Sources { file: Some(("m.toml".into(), text.into())), ..Sources::default() }.load().map_err(|e| e.to_string())
+        Sources { file: Some(("m.toml".into(), text.into())), ..Sources::default() }
+            .load()
+            .map_err(|e| e.to_string())
     }
 
     fn environment(variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -236,7 +256,10 @@ mod tests {
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_file() {
         let mut sources = Sources {
-            file: Some(("m.toml".into(), "[listen]\ngrpc = \"127.0.0.1:1\"\nhealth = \"127.0.0.1:1\"".into())),
+            file: Some((
+                "m.toml".into(),
+                "[listen]\ngrpc = \"127.0.0.1:1\"\nhealth = \"127.0.0.1:1\"".into(),
+            )),
             environment: vec![
                 ("MODERATO_LISTEN_GRPC".into(), "127.0.0.1:2".into()),
                 ("MODERATO_ROLES".into(), "worker, ingest".into()),
@@ -257,12 +280,21 @@ mod tests {
     #[test]
     fn mistakes_are_answered_with_what_was_meant() {
         for (text, expected) in [
-            ("[listen]\ngrcp = \"127.0.0.1:1\"", "m.toml: there is no key `listen.grcp`; did you mean `listen.grpc`?"),
+            (
+                "[listen]\ngrcp = \"127.0.0.1:1\"",
+                "m.toml: there is no key `listen.grcp`; did you mean `listen.grpc`?",
+            ),
             ("[wroker]\nbatch = 1", "m.toml: there is no section `wroker`; did you mean `worker`?"),
             ("worker = 3", "m.toml: there is no key `worker`"),
-            ("[worker]\nbatch = \"many\"", "m.toml: `worker.batch` must be a whole number from 1 to 1000, not \"many\""),
+            (
+                "[worker]\nbatch = \"many\"",
+                "m.toml: `worker.batch` must be a whole number from 1 to 1000, not \"many\"",
+            ),
             ("roles = [\"ingest\", \"ingest\"]", "m.toml: `roles` must be a list of"),
-            ("[log]\nformat = \"xml\"", "m.toml: `log.format` must be one of \"text\", \"json\", not \"xml\""),
+            (
+                "[log]\nformat = \"xml\"",
+                "m.toml: `log.format` must be one of \"text\", \"json\", not \"xml\"",
+            ),
             ("[tls]\nkey = \"k.pem\"", "tls.key is set but tls.cert is not"),
             ("a = ", "m.toml is not TOML: "),
         ] {
@@ -270,13 +302,19 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         }
         let error = environment(&[("MODERATO_WORKER_BACTH", "1")]).unwrap_err();
-        assert_eq!(error, "environment: there is no variable `MODERATO_WORKER_BACTH`; did you mean `MODERATO_WORKER_BATCH`?");
+        assert_eq!(
+            error,
+            "environment: there is no variable `MODERATO_WORKER_BACTH`; did you mean `MODERATO_WORKER_BATCH`?"
+        );
     }
 
     #[test]
     fn a_wrong_address_is_not_repeated_since_it_may_hold_a_password() {
         let error = environment(&[("DATABASE_URL", "mysql://ann:hunter2@db")]).unwrap_err();
-        assert!(error.starts_with("DATABASE_URL: `store.url` must be an address that starts with postgres://"), "{error}");
+        assert!(
+            error.starts_with("DATABASE_URL: `store.url` must be an address that starts with postgres://"),
+            "{error}"
+        );
         assert!(!error.contains("hunter2"));
     }
 

@@ -134,11 +134,16 @@ async fn insert(transaction: &mut PgConnection, records: &[&NewRecord]) -> sqlx:
 
 /// Each value as a JSON document.
 fn documents<'a, T: Serialize + 'a>(values: impl Iterator<Item = &'a T>) -> sqlx::Result<Vec<String>> {
-    values.map(|value| serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))).collect()
+    values
+        .map(|value| serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into())))
+        .collect()
 }
 
 /// The content hashes that are stored for these records' revisions, which exist.
-async fn stored_hashes(transaction: &mut PgConnection, records: &[&NewRecord]) -> sqlx::Result<Vec<ContentHash>> {
+async fn stored_hashes(
+    transaction: &mut PgConnection,
+    records: &[&NewRecord],
+) -> sqlx::Result<Vec<ContentHash>> {
     let mut hashes = column(records, |record| record.content_hash);
     if records.is_empty() {
         return Ok(hashes);

@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 use super::builders::{Case, at, author};
 
 pub(super) async fn counters_follow_record_edit_decide_withdraw(case: Case) {
-    let counts = async || facts(&case, author(1)).await.map(|facts| (facts.comments, facts.published, facts.rejected));
+    let counts =
+        async || facts(&case, author(1)).await.map(|facts| (facts.comments, facts.published, facts.rejected));
     assert_eq!(counts().await, None);
 
     let draft = |id: &str| case.draft(id).by(author(1));
@@ -61,7 +62,12 @@ pub(super) async fn counters_follow_record_edit_decide_withdraw(case: Case) {
 
 pub(super) async fn facts_come_in_the_order_asked(case: Case) {
     let other = Case::new(case.store.clone(), 98);
-    case.record([case.draft("c1").by(author(1)), case.draft("c2").by(author(2)), case.draft("c3").by(author(2))]).await;
+    case.record([
+        case.draft("c1").by(author(1)),
+        case.draft("c2").by(author(2)),
+        case.draft("c3").by(author(2)),
+    ])
+    .await;
     other.record([other.draft("c1").by(author(1)).state(State::Spam)]).await;
     let asked = [
         (case.site.clone(), author(2)),
@@ -72,13 +78,15 @@ pub(super) async fn facts_come_in_the_order_asked(case: Case) {
         (case.site.clone(), author(2)),
     ];
     let facts = case.store.author_facts(&asked).await.expect("read");
-    let counts: Vec<_> = facts.iter().map(|facts| facts.map(|facts| (facts.comments, facts.rejected))).collect();
+    let counts: Vec<_> =
+        facts.iter().map(|facts| facts.map(|facts| (facts.comments, facts.rejected))).collect();
     assert_eq!(counts, [Some((2, 0)), None, Some((1, 1)), Some((1, 0)), None, Some((2, 0))]);
 }
 
 /// A guest is recognised by network and name, so an edit from elsewhere is another author's.
 pub(super) async fn an_edit_by_another_author_moves_the_comment(case: Case) {
-    let counts = async |number| facts(&case, author(number)).await.map(|facts| (facts.comments, facts.published));
+    let counts =
+        async |number| facts(&case, author(number)).await.map(|facts| (facts.comments, facts.published));
     case.record([case.draft("c1").by(author(1)), case.draft("c2").by(author(1))]).await;
     case.record([case.draft("c1").revision(2).by(author(2))]).await;
     assert_eq!((counts(1).await, counts(2).await), (Some((1, 1)), Some((1, 1))));

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, Author, AuthorKey, Client, Comment, CommentId, CommentName, Decision, DecisionKind, Evaluation, Ids,
-    Revision, RuleSetVersion, Score, SiteId, State, SystemIds, TextFingerprint, ThreadId, Timestamp, Withdrawal,
+    Action, Author, AuthorKey, Client, Comment, CommentId, CommentName, Decision, DecisionKind, Evaluation,
+    Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds, TextFingerprint, ThreadId, Timestamp,
+    Withdrawal,
 };
 
 use crate::{Event, EventCursor, NewRecord, Recorded, Store, StoredComment, Withdrawn};

@@ -83,7 +83,8 @@ pub(super) async fn a_follower_sees_every_event_exactly_once(case: Case) {
         });
     }
     let expected: usize =
-        (0..WRITERS * BATCHES).map(|n| 1 + (n / BATCHES * 7 + n % BATCHES * 3) % 9).sum::<usize>() + WRITERS * BATCHES / 5;
+        (0..WRITERS * BATCHES).map(|n| 1 + (n / BATCHES * 7 + n % BATCHES * 3) % 9).sum::<usize>()
+            + WRITERS * BATCHES / 5;
 
     let follow = async {
         let mut followed: Vec<Event> = Vec::new();
@@ -98,17 +99,20 @@ pub(super) async fn a_follower_sees_every_event_exactly_once(case: Case) {
         }
         followed
     };
-    let followed = tokio::time::timeout(Duration::from_mins(1), follow).await.expect("every event is seen in time");
+    let followed =
+        tokio::time::timeout(Duration::from_mins(1), follow).await.expect("every event is seen in time");
     writers.join_all().await;
 
     assert!(followed.is_sorted_by(|a, b| a.cursor < b.cursor), "in order, none twice");
-    let distinct: HashSet<_> = followed.iter().map(|event| (event.comment.clone(), event.kind.as_str())).collect();
+    let distinct: HashSet<_> =
+        followed.iter().map(|event| (event.comment.clone(), event.kind.as_str())).collect();
     assert_eq!((followed.len(), distinct.len()), (expected, expected));
     // Whoever reads again reads the same, from the start or from any place in between.
     let again = case.events(start, expected).await;
     assert_eq!(again, followed);
     for place in (0..expected).step_by(17) {
-        let rest = case.store.events_after(followed[place].cursor, Some(&case.site), 1000).await.expect("read");
+        let rest =
+            case.store.events_after(followed[place].cursor, Some(&case.site), 1000).await.expect("read");
         assert_eq!(rest, followed[place + 1..]);
     }
 }
@@ -128,6 +132,8 @@ pub(super) async fn a_hint_tells_that_the_log_grew(case: Case) {
                 }
             }
         };
-        cursor = tokio::time::timeout(Duration::from_secs(5), told).await.expect("a hint comes when there is something");
+        cursor = tokio::time::timeout(Duration::from_secs(5), told)
+            .await
+            .expect("a hint comes when there is something");
     }
 }

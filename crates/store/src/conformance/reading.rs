@@ -33,7 +33,8 @@ pub(super) async fn published_comments_come_oldest_first(case: Case) {
         let mut seen = Vec::new();
         let mut after = None;
         loop {
-            let page = case.store.published(&case.site, &thread("post"), after.as_ref(), limit).await.expect("read");
+            let page =
+                case.store.published(&case.site, &thread("post"), after.as_ref(), limit).await.expect("read");
             assert!(page.len() <= limit as usize);
             after = page.last().map(|last| position(last, last.create_time));
             if after.is_none() {
@@ -61,7 +62,8 @@ pub(super) async fn pages_stay_stable_while_comments_arrive(case: Case) {
         case.record([case.draft(&format!("new-{}", seen.len())).at(100)]).await;
         seen.extend(page);
     }
-    let keys: Vec<_> = seen.iter().map(|comment| (comment.accept_time, comment.name.comment.clone())).collect();
+    let keys: Vec<_> =
+        seen.iter().map(|comment| (comment.accept_time, comment.name.comment.clone())).collect();
     assert!(keys.is_sorted_by(|a, b| a > b), "newest first, nothing twice: {keys:?}");
     assert_eq!(seen.len(), old.len());
     assert!(seen.iter().all(|comment| comment.name.comment.as_str().starts_with("old-")));

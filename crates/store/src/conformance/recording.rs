@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use moderato_domain::{
-    Action, Author, Client, Email, Evaluation, Field, Reason, RequestId, Revision, Score, Signal, SignalValue, Span,
-    State,
+    Action, Author, Client, Email, Evaluation, Field, Reason, RequestId, Revision, Score, Signal,
+    SignalValue, Span, State,
 };
 use tokio::task::JoinSet;
 
@@ -13,7 +13,8 @@ use crate::Recorded::{Applied, Conflict, Duplicate, Stale};
 use crate::{Contact, EventCursor, StoreError, StoredComment};
 
 pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
-    let mut draft = case.draft("c1").thread("post.7").state(State::Pending).action(Action::Review).by(author(1));
+    let mut draft =
+        case.draft("c1").thread("post.7").state(State::Pending).action(Action::Review).by(author(1));
     let comment = &mut draft.comment;
     comment.parent = Some(comment_id("c0"));
     comment.author = Author {
@@ -39,7 +40,8 @@ pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
     record.mail_hash = Some([1; 16]);
     record.ip_hash = Some([2; 16]);
     record.ip_prefix = Some("192.0.2.0/24".to_owned());
-    record.contact = Some(Contact { email: Some("zoe@mail.example".to_owned()), ip: Some("192.0.2.7".to_owned()) });
+    record.contact =
+        Some(Contact { email: Some("zoe@mail.example".to_owned()), ip: Some("192.0.2.7".to_owned()) });
 
     let recorded = case.store.record(std::slice::from_ref(&record)).await.expect("recorded");
     assert_eq!(recorded, [Applied]);
@@ -122,7 +124,8 @@ pub(super) async fn one_batch_can_hold_every_outcome(case: Case) {
     assert_eq!((comment.revision, comment.version), (revision(3), 2));
     assert_eq!(case.judged("c1").await, [3, 2, 1]);
     let events = case.events(EventCursor::default(), 3).await;
-    let seen: Vec<_> = events.iter().map(|event| (event.comment.comment.as_str(), event.revision.get())).collect();
+    let seen: Vec<_> =
+        events.iter().map(|event| (event.comment.comment.as_str(), event.revision.get())).collect();
     assert_eq!(seen, [("c1", 1), ("c1", 3), ("c2", 1)]);
 }
 
@@ -238,7 +241,10 @@ pub(super) async fn of_concurrent_equals_exactly_one_is_applied(case: Case) {
         assert_eq!(case.judged(&format!("c{number}")).await, [1]);
     }
     let facts = case.store.author_facts(&[(case.site.clone(), author(1))]).await.expect("read");
-    assert_eq!(facts[0].map(|facts| (facts.comments, facts.published)), Some((COMMENTS as i64, COMMENTS as i64)));
+    assert_eq!(
+        facts[0].map(|facts| (facts.comments, facts.published)),
+        Some((COMMENTS as i64, COMMENTS as i64))
+    );
     assert_eq!(case.events(EventCursor::default(), COMMENTS).await.len(), COMMENTS);
 }
 
@@ -250,7 +256,8 @@ pub(super) async fn of_concurrent_revisions_the_newest_stays(case: Case) {
         let case = case.clone();
         let state = if number % 2 == 0 { State::Published } else { State::Rejected };
         tasks.spawn(async move {
-            let drafts = (0..COMMENTS).map(|id| case.draft(&format!("c{id}")).revision(number).state(state).by(author(1)));
+            let drafts = (0..COMMENTS)
+                .map(|id| case.draft(&format!("c{id}")).revision(number).state(state).by(author(1)));
             let drafts = shuffled(drafts.collect(), number.unsigned_abs());
             case.record(drafts).await
         });

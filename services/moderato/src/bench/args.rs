@@ -14,9 +14,6 @@ use crate::client::ConnectionArgs;
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
-    /// Where the query role listens, if it is not where the ingest role does
-    #[arg(long, value_name = "URL", help_heading = "Connection")]
-    pub(super) query_endpoint: Option<String>,
 
     /// How comments are handed in
     #[arg(long, value_enum, default_value_t = Modes::All, help_heading = "Load")]

@@ -64,7 +64,7 @@ impl Plan {
         for _ in 0..args.channels {
             clients.push(args.connection.connect().await?);
         }
-        let query = args.connection.connect_to(args.query_endpoint.as_deref()).await?;
+        let query = args.connection.connect().await?;
         let site = query.site.clone();
         let sources = args.sources();
         sources.check().await?;

@@ -72,12 +72,16 @@ impl Field {
 /// Reads `body=Column name`.
 pub(crate) fn parse_column(text: &str) -> Result<(Field, String), String> {
     let (field, column) = text.split_once('=').ok_or("write FIELD=COLUMN, such as body=text")?;
-    let field = Field::parse(field).ok_or("the field is one of body, author, email, url, thread, date, id")?;
+    let field =
+        Field::parse(field).ok_or("the field is one of body, author, email, url, thread, date, id")?;
     Ok((field, column.to_owned()))
 }
 
 /// Finds the columns by their headers.
-pub(super) fn columns(header: &[String], by_hand: &BTreeMap<Field, String>) -> anyhow::Result<Vec<(Field, usize)>> {
+pub(super) fn columns(
+    header: &[String],
+    by_hand: &BTreeMap<Field, String>,
+) -> anyhow::Result<Vec<(Field, usize)>> {
     let find = |wanted: &str| header.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted));
     let mut columns = Vec::new();
     for field in Field::ALL {
@@ -203,9 +207,13 @@ mod tests {
     #[test]
     fn times_are_read_in_the_forms_that_files_have() {
         let seconds = |text| create_time(text).map(|time| time.seconds);
-        for text in
-            ["2013-11-07T06:20:48", "2013-11-07 06:20:48", "2013-11-07T07:20:48+01:00", "2013-11-07T06:20:48.5Z", "1383805248000"]
-        {
+        for text in [
+            "2013-11-07T06:20:48",
+            "2013-11-07 06:20:48",
+            "2013-11-07T07:20:48+01:00",
+            "2013-11-07T06:20:48.5Z",
+            "1383805248000",
+        ] {
             assert_eq!(seconds(text), Some(1_383_805_248), "{text}");
         }
         assert_eq!(seconds("2013-11-07"), Some(1_383_782_400));

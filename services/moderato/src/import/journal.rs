@@ -26,8 +26,13 @@ impl Journal {
         let path = folder.join(format!("{name}.journal"));
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let problem = || format!("cannot use the journal {}", path.display());
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).with_context(problem)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(problem)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).with_context(problem)?;
         // What follows the last line break was being written when the power went.
@@ -68,7 +73,8 @@ impl Journal {
         if self.unwritten.len() == 0 {
             return Ok(());
         }
-        let lines: Vec<String> = self.unwritten.0.iter().map(|(first, last)| format!("{first}-{last}\n")).collect();
+        let lines: Vec<String> =
+            self.unwritten.0.iter().map(|(first, last)| format!("{first}-{last}\n")).collect();
         self.file
             .write_all(lines.concat().as_bytes())
             .and_then(|()| self.file.sync_data())
@@ -132,7 +138,10 @@ mod tests {
         std::fs::write(&path, torn).unwrap();
 
         let mut again = Journal::open(folder.path(), "f").unwrap();
-        assert_eq!((again.accepted().len(), again.accepted().contains(7), again.accepted().contains(90)), (4, true, false));
+        assert_eq!(
+            (again.accepted().len(), again.accepted().contains(7), again.accepted().contains(90)),
+            (4, true, false)
+        );
         again.add(3);
         again.sync().unwrap();
         assert_eq!(Journal::open(folder.path(), "f").unwrap().accepted().len(), 5);

@@ -43,8 +43,7 @@ const READ_AHEAD: usize = 256;
 
 /// Hands in the comments of a CSV or JSON Lines file and waits for their verdicts.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Columns are found by their names:\n  \
+#[command(after_help = "Columns are found by their names:\n  \
         text, body, content, comment    the text (required)\n  \
         author, name                    display name; \"Guest\" if empty\n  \
         email; url, website             of the author\n  \
@@ -55,8 +54,7 @@ const READ_AHEAD: usize = 256;
         Examples:\n  moderato import comments.csv\n  \
         moderato import old-blog.jsonl --thread archive --refusals refused.csv\n  \
         moderato import export.csv --column body=\"Comment text\" --column author=User --no-wait\n\n\
-        Exit codes: 0 finished, refused rows included unless --strict; 1 not finished; 2 wrong usage."
-)]
+        Exit codes: 0 finished, refused rows included unless --strict; 1 not finished; 2 wrong usage.")]
 pub(crate) struct ImportArgs {
     /// The file: .csv, .tsv, .jsonl or .ndjson
     file: PathBuf,
@@ -110,7 +108,8 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     }
 
     let file_bytes = std::fs::metadata(&args.file).map_or(0, |file| file.len());
-    let mut report = Report::new(file_bytes, rows.progress(), args.show, args.refusals.as_deref(), args.quiet)?;
+    let mut report =
+        Report::new(file_bytes, rows.progress(), args.show, args.refusals.as_deref(), args.quiet)?;
     let earlier_count = earlier.len();
     let to_send = spawn_reader(rows, move |row| !earlier.contains(row.position));
     let mut since_sync = (0, Stopwatch::start());

@@ -136,7 +136,8 @@ impl Iterator for Rows {
         self.next_position += 1;
         let content = values.and_then(|values| {
             let comment = draft(&values, self.mapping.thread.as_deref())?;
-            let request_id = request_id(position, values.get(&Field::Id).map_or("", String::as_str), &comment);
+            let request_id =
+                request_id(position, values.get(&Field::Id).map_or("", String::as_str), &comment);
             Ok(Item { request_id, comment })
         });
         Some(Ok(Row { position, line, content }))
@@ -146,10 +147,12 @@ impl Iterator for Rows {
 /// Derived from the row's position and content, so that a second run submits nothing twice.
 fn request_id(position: u64, id: &str, comment: &pb::CommentDraft) -> String {
     let author = comment.author.clone().unwrap_or_default();
-    let time = comment.create_time.map_or_else(String::new, |time| format!("{}.{}", time.seconds, time.nanos));
+    let time =
+        comment.create_time.map_or_else(String::new, |time| format!("{}.{}", time.seconds, time.nanos));
     let mut hash = Sha256::new();
     hash.update(position.to_be_bytes());
-    for part in [id, &comment.thread, &author.display_name, &author.email, &author.url, &comment.body, &time] {
+    for part in [id, &comment.thread, &author.display_name, &author.email, &author.url, &comment.body, &time]
+    {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -198,7 +201,8 @@ mod tests {
     #[test]
     fn a_row_keeps_its_identity_and_equal_rows_have_their_own() {
         let csv = b"text\nsame\nsame\n";
-        let ids = |rows: Vec<Row>| rows.into_iter().map(|row| row.content.unwrap().request_id).collect::<Vec<_>>();
+        let ids =
+            |rows: Vec<Row>| rows.into_iter().map(|row| row.content.unwrap().request_id).collect::<Vec<_>>();
         let (first, second) = (ids(rows("x.csv", csv)), ids(rows("x.csv", csv)));
         assert_eq!(first, second);
         assert_ne!(first[0], first[1]);
@@ -208,6 +212,9 @@ mod tests {
     fn the_separator_is_seen_in_the_header() {
         let rows = rows("x.csv", "\u{FEFF}comment;name\nhello, you;Zoë\n".as_bytes());
         let item = rows[0].content.as_ref().unwrap();
-        assert_eq!((item.comment.body.as_str(), item.comment.author.as_ref().unwrap().display_name.as_str()), ("hello, you", "Zoë"));
+        assert_eq!(
+            (item.comment.body.as_str(), item.comment.author.as_ref().unwrap().display_name.as_str()),
+            ("hello, you", "Zoë")
+        );
     }
 }

@@ -118,7 +118,8 @@ impl Report {
 
     fn tell_progress(&mut self) {
         let rate = rate(self.accepted, self.clock.elapsed());
-        let text = format!("{} accepted, {} refused, {rate}/s", thousands(self.accepted), thousands(self.refused));
+        let text =
+            format!("{} accepted, {} refused, {rate}/s", thousands(self.accepted), thousands(self.refused));
         self.bar.set_position(self.read_bytes.load(Ordering::Relaxed));
         self.bar.set_message(text.clone());
         if self.plain && self.since_line.elapsed() > LINE_EVERY {
@@ -138,8 +139,8 @@ impl Report {
 }
 
 fn begin_refusals(path: &Path) -> anyhow::Result<csv::Writer<File>> {
-    let mut csv =
-        csv::Writer::from_path(path).with_context(|| format!("cannot write the refusals to {}", path.display()))?;
+    let mut csv = csv::Writer::from_path(path)
+        .with_context(|| format!("cannot write the refusals to {}", path.display()))?;
     csv.write_record(["line", "field", "reason", "description"])?;
     Ok(csv)
 }
@@ -150,7 +151,11 @@ fn rate(count: u64, time: Duration) -> String {
 
 /// Shows how many verdicts are there. Nothing where nobody looks.
 pub(crate) fn verdict_bar(total: u64, quiet: bool) -> ProgressBar {
-    let bar = if quiet || !std::io::stderr().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new(total) };
+    let bar = if quiet || !std::io::stderr().is_terminal() {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(total)
+    };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} verdicts") {
         bar.set_style(style);
     }
@@ -187,15 +192,19 @@ pub(crate) fn verdict_table(tally: &Tally, time: Duration) -> String {
     if !tally.by_rule.is_empty() {
         let mut rules: Vec<(&String, &u64)> = tally.by_rule.iter().collect();
         rules.sort_by(|left, right| right.1.cmp(left.1).then(left.0.cmp(right.0)));
-        let rules: Vec<Vec<String>> = rules.into_iter().map(|(rule, count)| row(&visible(rule), *count)).collect();
+        let rules: Vec<Vec<String>> =
+            rules.into_iter().map(|(rule, count)| row(&visible(rule), *count)).collect();
         out.push('\n');
         out.push_str(&table(&["rule", "comments", "share"], &rules));
         out.push_str("(a comment may count under several rules)\n");
     }
     if tally.missing > 0 {
-        let _ = writeln!(out, "\n{} accepted comments have no verdict yet: see `moderato queue status`; if the server's store is a new \
+        let _ = writeln!(
+            out,
+            "\n{} accepted comments have no verdict yet: see `moderato queue status`; if the server's store is a new \
              one, run again with --fresh",
-            thousands(tally.missing));
+            thousands(tally.missing)
+        );
     }
     let _ = writeln!(out, "verdicts complete {:.1} s after the start", time.as_secs_f64());
     out

@@ -69,13 +69,20 @@ enum End {
 }
 
 impl<'c> Submitter<'c> {
-    pub(crate) fn new(client: &'c Client, rows: mpsc::Receiver<anyhow::Result<Row>>, give_up_after: Duration) -> Self {
+    pub(crate) fn new(
+        client: &'c Client,
+        rows: mpsc::Receiver<anyhow::Result<Row>>,
+        give_up_after: Duration,
+    ) -> Self {
         Self { client, rows, rows_left: true, again: VecDeque::new(), pause_until: None, give_up_after }
     }
 
     /// Reports what became of every row. Fails if the service stays away, or refuses the import as a
     /// whole.
-    pub(crate) async fn run(mut self, mut report: impl FnMut(Outcome) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(crate) async fn run(
+        mut self,
+        mut report: impl FnMut(Outcome) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let mut wait = FIRST_WAIT;
         let mut silence = Stopwatch::start();
         loop {
@@ -103,7 +110,10 @@ impl<'c> Submitter<'c> {
         }
     }
 
-    async fn one_stream(&mut self, report: &mut impl FnMut(Outcome) -> anyhow::Result<()>) -> anyhow::Result<End> {
+    async fn one_stream(
+        &mut self,
+        report: &mut impl FnMut(Outcome) -> anyhow::Result<()>,
+    ) -> anyhow::Result<End> {
         let (sender, receiver) = mpsc::channel(64);
         let mut taken = true;
         let mut ingest = self.client.ingest.clone();
@@ -186,7 +196,9 @@ impl<'c> Submitter<'c> {
                 }
                 report(Outcome::Refused { line: pending.line, why: reasons(refusal) })
             }
-            None => Err(anyhow!("the service answered a row with neither yes nor no; is it a newer release?")),
+            None => {
+                Err(anyhow!("the service answered a row with neither yes nor no; is it a newer release?"))
+            }
         }
     }
 
@@ -222,13 +234,21 @@ async fn until(instant: Option<Instant>) {
 fn is_final(status: &Status) -> bool {
     matches!(
         status.code(),
-        Code::Unauthenticated | Code::PermissionDenied | Code::NotFound | Code::InvalidArgument | Code::Unimplemented
+        Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::NotFound
+            | Code::InvalidArgument
+            | Code::Unimplemented
     )
 }
 
 fn reasons(refusal: Refusal) -> Vec<Unusable> {
     if refusal.violations.is_empty() {
-        return vec![Unusable { field: "row".into(), reason: refusal.reason.into(), description: refusal.message }];
+        return vec![Unusable {
+            field: "row".into(),
+            reason: refusal.reason.into(),
+            description: refusal.message,
+        }];
     }
     refusal
         .violations

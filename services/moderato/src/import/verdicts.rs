@@ -53,7 +53,8 @@ pub(crate) async fn collect(
         });
         async move { name }
     });
-    let mut verdicts = std::pin::pin!(names.map(|name| ask(client.clone(), name, patience)).buffer_unordered(AT_ONCE));
+    let mut verdicts =
+        std::pin::pin!(names.map(|name| ask(client.clone(), name, patience)).buffer_unordered(AT_ONCE));
     let mut tally = Tally::default();
     while let Some(verdict) = verdicts.next().await {
         match verdict? {

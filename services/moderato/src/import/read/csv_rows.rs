@@ -79,7 +79,8 @@ impl CsvRows {
         let mut values = Values::new();
         for (field, column) in &self.columns {
             let text = std::str::from_utf8(&self.record[*column]).map_err(|error| {
-                let description = format!("is not UTF-8 from byte {} on; convert the file first", error.valid_up_to());
+                let description =
+                    format!("is not UTF-8 from byte {} on; convert the file first", error.valid_up_to());
                 Unusable::field(*field, "INVALID_UTF8", description)
             })?;
             values.insert(*field, text.to_owned());

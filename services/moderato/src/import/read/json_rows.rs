@@ -23,7 +23,10 @@ impl JsonRows {
     }
 
     /// The next line's number and values. An error ends the file.
-    pub(super) fn next_row(&mut self, mapping: &Mapping) -> anyhow::Result<Option<(u64, Result<Values, Unusable>)>> {
+    pub(super) fn next_row(
+        &mut self,
+        mapping: &Mapping,
+    ) -> anyhow::Result<Option<(u64, Result<Values, Unusable>)>> {
         loop {
             self.buffer.clear();
             let mut bounded = (&mut self.reader).take(MAX_LINE_BYTES);
