@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 
 use crate::server_process::{Launch, ServerProcess, clean_environment, run, tail};
@@ -27,6 +27,9 @@ const START: Duration = Duration::from_mins(1);
 
 /// The site that the first start makes.
 pub const SITE: &str = "sites/blog";
+
+/// The setting that encrypts the doors.
+const CERTIFICATE: &str = "MODERATO_TLS_CERT";
 
 /// Adds an API key to every call.
 #[derive(Debug, Clone)]
@@ -91,8 +94,8 @@ impl Deployment {
 
     /// The same, with settings.
     pub async fn distributed_on_shared_servers_with(settings: &[(&str, &str)]) -> Self {
-        let amqp_url = crate::rabbitmq::shared().await.fresh_vhost().await;
         static DATABASES: AtomicU32 = AtomicU32::new(1);
+        let amqp_url = crate::rabbitmq::shared().await.fresh_vhost().await;
         let database = format!("deployment_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         let database_url = crate::postgres::shared().await.database_url(&database).await;
         let servers = [("AMQP_URL", amqp_url.as_str()), ("DATABASE_URL", database_url.as_str())];
@@ -123,7 +126,8 @@ impl Deployment {
     /// of it with its next look at the directory, within 2 s.
     async fn until_key_works(&self) {
         eventually("the first key works", START, async || {
-            let check = SubmitCommentRequest { validate_only: true, ..sample::submission("check", "post-1", "Hi") };
+            let check =
+                SubmitCommentRequest { validate_only: true, ..sample::submission("check", "post-1", "Hi") };
             self.ingest().submit_comment(check).await.ok()?;
             let count = CountPublishedCommentsRequest { parent: SITE.to_owned(), threads: Vec::new() };
             self.query().count_published_comments(count).await.ok()
@@ -141,8 +145,12 @@ impl Deployment {
         }
         command.args(["--listen", &format!("127.0.0.1:{}", role.grpc_port)]);
         command.args(["--health-listen", &format!("127.0.0.1:{}", role.health_port)]);
-        let launch =
-            Launch { command, log: self.log(name), folder: self.folder.path().to_owned(), end_signal: "KILL" };
+        let launch = Launch {
+            command,
+            log: self.log(name),
+            folder: self.folder.path().to_owned(),
+            end_signal: "KILL",
+        };
         let process = ServerProcess::start(&launch).expect("the role starts");
         *role.process.lock().expect("not poisoned") = Some(process);
     }
@@ -164,7 +172,8 @@ impl Deployment {
 
     /// Waits until a role says that it is ready.
     pub async fn until_ready(&self, name: &str) {
-        let ready = within(START, async || self.health(name, "/readyz").await.filter(|(code, _)| *code == 200)).await;
+        let ready =
+            within(START, async || self.health(name, "/readyz").await.filter(|(code, _)| *code == 200)).await;
         assert!(ready.is_some(), "{name} is not ready:\n{}", tail(&self.log(name)));
     }
 
@@ -232,14 +241,16 @@ impl Deployment {
 
     /// The API key that the first start left for the command line.
     pub fn key(&self) -> String {
-        let text = std::fs::read_to_string(self.data_dir().join("cli.toml")).expect("the first start wrote it");
+        let text =
+            std::fs::read_to_string(self.data_dir().join("cli.toml")).expect("the first start wrote it");
         let value = |line: &str| Some(line.strip_prefix("key = \"")?.trim_end_matches('"').to_owned());
         text.lines().find_map(value).expect("it holds a key")
     }
 
-    /// Where a role's gRPC door is.
+    /// Where a role's gRPC door is; encrypted, if the settings name a certificate.
     pub fn endpoint(&self, role: &'static str) -> String {
-        format!("http://127.0.0.1:{}", self.role(self.process_of(role)).grpc_port)
+        let scheme = if self.setting(CERTIFICATE).is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.role(self.process_of(role)).grpc_port)
     }
 
     /// A client of the ingest service with the first key.
@@ -263,7 +274,13 @@ impl Deployment {
     }
 
     fn wire(&self, role: &'static str, key: Option<&str>) -> Wire {
-        let channel = Endpoint::from_shared(self.endpoint(role)).expect("a URL").connect_lazy();
+        let mut endpoint = Endpoint::from_shared(self.endpoint(role)).expect("a URL");
+        if let Some(file) = self.setting(CERTIFICATE) {
+            let trusted = Certificate::from_pem(std::fs::read(file).expect("the certificate is there"));
+            endpoint =
+                endpoint.tls_config(ClientTlsConfig::new().ca_certificate(trusted)).expect("a certificate");
+        }
+        let channel = endpoint.connect_lazy();
         let bearer = key.map(|key| format!("Bearer {key}").parse().expect("ASCII"));
         InterceptedService::new(channel, Bearer(bearer))
     }
@@ -302,9 +319,12 @@ impl Deployment {
                 let prefix = format!("moderato_queue_messages{{place=\"{place}\"}} ");
                 text.lines().find_map(|line| line.strip_prefix(prefix.as_str())?.trim().parse::<u64>().ok())
             };
-            let oldest: f64 =
-                text.lines().find_map(|l| l.strip_prefix("moderato_queue_oldest_age_seconds ")?.parse().ok())?;
-            (place("ready")? == 0 && place("retrying")? == 0 && oldest == 0.0).then(|| place("dead")).flatten()
+            let oldest: f64 = text
+                .lines()
+                .find_map(|l| l.strip_prefix("moderato_queue_oldest_age_seconds ")?.parse().ok())?;
+            (place("ready")? == 0 && place("retrying")? == 0 && oldest == 0.0)
+                .then(|| place("dead"))
+                .flatten()
         })
         .await
     }
@@ -328,9 +348,12 @@ fn binary() -> &'static Path {
         // A test is …/target/<profile>/deps/<test>, a program …/target/<profile>/<program>.
         let own = std::env::current_exe().expect("a path");
         let folder = own.parent().expect("a folder");
-        let profile = if folder.ends_with("deps") { folder.parent().expect("a target folder") } else { folder };
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--package", "moderato"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let profile =
+            if folder.ends_with("deps") { folder.parent().expect("a target folder") } else { folder };
+        let mut build = Command::new("cargo");
+        build
+            .args(["build", "--quiet", "--locked", "--package", "moderato"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         build.arg("--target-dir").arg(profile.parent().expect("a target folder"));
         if profile.ends_with("release") {
             build.arg("--release");

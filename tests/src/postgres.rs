@@ -43,7 +43,8 @@ impl Server {
     ///
     /// When PostgreSQL is not installed or does not start.
     pub async fn start() -> Self {
-        let server = tokio::task::spawn_blocking(Self::create).await.expect("no panic").expect("postgresql starts");
+        let server =
+            tokio::task::spawn_blocking(Self::create).await.expect("no panic").expect("postgresql starts");
         server.start_again().await;
         server
     }
@@ -52,16 +53,16 @@ impl Server {
         let binaries = binaries()?;
         let folder = tempfile::Builder::new().prefix("moderato-postgres-").tempdir()?;
         if is_root() {
-            let number = |option| run(Command::new("id").args([option, USER]))?.trim().parse::<u32>().context("id");
+            let number =
+                |option| run(Command::new("id").args([option, USER]))?.trim().parse::<u32>().context("id");
             chown(folder.path(), Some(number("-u")?), Some(number("-g")?))?;
         }
         let server = Self { process: Mutex::new(None), binaries, folder, port: ports::free() };
-        run(server.program("initdb").args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]).args([
-            "--username",
-            USER,
-            "--pgdata",
-        ])
-        .arg(server.data()))?;
+        run(server
+            .program("initdb")
+            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args(["--username", USER, "--pgdata"])
+            .arg(server.data()))?;
         Ok(server)
     }
 
@@ -93,7 +94,10 @@ impl Server {
         let mut createdb = self.program("createdb");
         createdb.args(["--host=127.0.0.1", "--no-password", "--template", template, "--username", USER]);
         createdb.arg("--port").arg(self.port.to_string()).arg(name);
-        tokio::task::spawn_blocking(move || run(&mut createdb)).await.expect("no panic").expect("createdb works");
+        tokio::task::spawn_blocking(move || run(&mut createdb))
+            .await
+            .expect("no panic")
+            .expect("createdb works");
         format!("postgres://{USER}@127.0.0.1:{}/{name}", self.port)
     }
 
@@ -123,10 +127,16 @@ impl Server {
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
         command.arg("-p").arg(self.port.to_string());
         // 100 connections of 2 MB shared buffers' worth each are plenty here.
-        for setting in ["listen_addresses=127.0.0.1", "shared_buffers=64MB", "max_connections=100", "logging_collector=off"] {
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "shared_buffers=64MB",
+            "max_connections=100",
+            "logging_collector=off",
+        ] {
             command.args(["-c", setting]);
         }
-        let launch = Launch { command, log: log.clone(), folder: self.folder.path().to_owned(), end_signal: "QUIT" };
+        let launch =
+            Launch { command, log: log.clone(), folder: self.folder.path().to_owned(), end_signal: "QUIT" };
         let process = ServerProcess::start(&launch).expect("a shell starts");
         *self.process.lock().expect("not poisoned") = Some(process);
         let started = within(START, async || self.answers().await).await;

@@ -18,6 +18,9 @@ use crate::{ports, within};
 /// Longest wait for a start on a slow machine; 6 to 8 s are usual.
 const START: Duration = Duration::from_mins(2);
 
+/// Longest wait for one handshake.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
 /// Virtual hosts made by one command: starting `rabbitmqctl` costs more than they do.
 const VHOSTS_AT_ONCE: usize = 8;
 
@@ -65,7 +68,10 @@ impl Server {
     ///
     /// When RabbitMQ is not installed or does not start.
     pub async fn start() -> Self {
-        let server = tokio::task::spawn_blocking(Self::create).await.expect("no panic").expect("rabbitmq is installed");
+        let server = tokio::task::spawn_blocking(Self::create)
+            .await
+            .expect("no panic")
+            .expect("rabbitmq is installed");
         server.start_again().await;
         server
     }
@@ -151,7 +157,10 @@ impl Server {
     pub async fn ctl(&self, arguments: &[&str]) -> String {
         let mut ctl = self.script("rabbitmqctl");
         ctl.args(["--node", &self.node_name(), "--quiet"]).args(arguments);
-        tokio::task::spawn_blocking(move || run(&mut ctl)).await.expect("no panic").expect("rabbitmqctl works")
+        tokio::task::spawn_blocking(move || run(&mut ctl))
+            .await
+            .expect("no panic")
+            .expect("rabbitmqctl works")
     }
 
     /// Stops the node in order and starts it again on the same data.
@@ -195,8 +204,13 @@ impl Server {
     }
 
     async fn answers(&self) -> Option<()> {
-        let connection = Connection::connect(&self.url(), ConnectionProperties::default()).await.ok()?;
-        connection.close(200, "ready".into()).await.ok()
+        let url = self.url();
+        let handshake = async {
+            let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
+            connection.close(200, "ready".into()).await
+        };
+        // The client may wait for ever when the node closes a connection that is being made.
+        tokio::time::timeout(HANDSHAKE, handshake).await.ok()?.ok()
     }
 
     fn node_name(&self) -> String {
@@ -239,9 +253,12 @@ fn create_vhost(name: &str) -> String {
 
 /// The folder of RabbitMQ's scripts: Debian's place, or beside the `rabbitmq-server` in the path.
 fn scripts() -> anyhow::Result<PathBuf> {
-    let has_server = |folder: &Path| folder.join("rabbitmq-server").is_file() && folder.join("rabbitmqctl").is_file();
+    let has_server =
+        |folder: &Path| folder.join("rabbitmq-server").is_file() && folder.join("rabbitmqctl").is_file();
     let debian = fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
-    if let Some(folder) = debian.map(|version| version.path().join("sbin")).filter(|folder| has_server(folder)).max() {
+    if let Some(folder) =
+        debian.map(|version| version.path().join("sbin")).filter(|folder| has_server(folder)).max()
+    {
         return Ok(folder);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();

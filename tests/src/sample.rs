@@ -14,11 +14,7 @@ pub const IP: &str = "203.0.113.77";
 pub fn draft(thread: &str, body: &str) -> CommentDraft {
     CommentDraft {
         thread: thread.to_owned(),
-        author: Some(Author {
-            display_name: "Ada".to_owned(),
-            email: EMAIL.to_owned(),
-            ..Author::default()
-        }),
+        author: Some(Author { display_name: "Ada".to_owned(), email: EMAIL.to_owned(), ..Author::default() }),
         client: Some(Client { ip: IP.to_owned(), user_agent: "Browser/1.0".to_owned(), ..Client::default() }),
         body: body.to_owned(),
         ..CommentDraft::default()

@@ -64,7 +64,8 @@ impl ServerProcess {
         // A group of its own: Ctrl-C at a terminal reaches the test process alone, which ends, and
         // then the watchdog does its work.
         shell.process_group(0).current_dir("/");
-        let mut watchdog = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut watchdog =
+            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut pid = String::new();
         if let Some(stdout) = watchdog.stdout.take() {
             io::BufReader::new(stdout).read_line(&mut pid)?;
@@ -102,7 +103,8 @@ impl Drop for ServerProcess {
 
 /// The environment that a server's programs start from: nothing of the caller's but the path.
 pub(crate) fn clean_environment(command: &mut Command) {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".into());
+    let path =
+        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".into());
     command.env_clear().env("PATH", path).env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
 }
 
@@ -110,7 +112,11 @@ pub(crate) fn clean_environment(command: &mut Command) {
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    anyhow::ensure!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(
+        output.status.success(),
+        "{command:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(text)
 }
 

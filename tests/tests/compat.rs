@@ -64,7 +64,11 @@ fn submissions_of_schema_1_are_still_read() {
 #[test]
 fn submissions_are_still_written_as_schema_1() {
     let written: Vec<u8> = submissions().iter().flat_map(|s| encode(s).to_vec()).collect();
-    assert_eq!(hex(&written), hex(&unhex(SUBMISSIONS_V1)), "a reader of the release before could not read this");
+    assert_eq!(
+        hex(&written),
+        hex(&unhex(SUBMISSIONS_V1)),
+        "a reader of the release before could not read this"
+    );
 }
 
 #[test]

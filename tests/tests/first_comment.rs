@@ -37,7 +37,8 @@ async fn published(deployment: &Deployment, thread: &str) -> Vec<Comment> {
 async fn counts(deployment: &Deployment, threads: &[&str]) -> Vec<i64> {
     let threads = threads.iter().map(ToString::to_string).collect();
     let request = CountPublishedCommentsRequest { parent: SITE.to_owned(), threads };
-    let counts = deployment.query().count_published_comments(request).await.expect("counts").into_inner().counts;
+    let counts =
+        deployment.query().count_published_comments(request).await.expect("counts").into_inner().counts;
     counts.into_iter().map(|count| count.published).collect()
 }
 
@@ -98,9 +99,14 @@ async fn a_comment_is_submitted_judged_approved_edited_and_withdrawn(deployment:
 }
 
 async fn a_spam_comment_is_held_and_says_why(deployment: &Deployment) {
-    let body = "Hello! Buy cheap v\u{200B}iagra at https://bit.ly/x1 and https://bit.ly/x2 and https://bit.ly/x3";
-    let accepted =
-        deployment.ingest().submit_comment(submission("spam-1", "post-1", body)).await.expect("accepted").into_inner();
+    let body =
+        "Hello! Buy cheap v\u{200B}iagra at https://bit.ly/x1 and https://bit.ly/x2 and https://bit.ly/x3";
+    let accepted = deployment
+        .ingest()
+        .submit_comment(submission("spam-1", "post-1", body))
+        .await
+        .expect("accepted")
+        .into_inner();
     let judged = verdict(deployment, &accepted.name, 1).await;
     assert_ne!(judged.action(), Action::Allow, "{judged:?}");
     for reason in &judged.reasons {
@@ -147,8 +153,10 @@ async fn a_watcher_sees_everything_once_across_reconnects(deployment: &Deploymen
     };
     let mut submitted = Vec::new();
     for number in 0..COMMENTS {
-        let request = submission(&format!("watch-{number}"), "post-4", &format!("Comment number {number}, thank you"));
-        submitted.push(deployment.ingest().submit_comment(request).await.expect("accepted").into_inner().name);
+        let request =
+            submission(&format!("watch-{number}"), "post-4", &format!("Comment number {number}, thank you"));
+        submitted
+            .push(deployment.ingest().submit_comment(request).await.expect("accepted").into_inner().name);
     }
     let (mut token, mut seen) = (String::new(), Vec::new());
     while seen.len() < COMMENTS {

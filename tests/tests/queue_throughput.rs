@@ -55,7 +55,10 @@ async fn single_messages_with_1024_in_flight() {
         let batch = consumer.next_batch(200).await.expect("not stopped");
         batches += 1;
         taken += batch.len() as u32;
-        join_all(batch.into_iter().map(moderato_queue::Delivery::ack)).await.into_iter().for_each(|acked| acked.expect("acked"));
+        join_all(batch.into_iter().map(moderato_queue::Delivery::ack))
+            .await
+            .into_iter()
+            .for_each(|acked| acked.expect("acked"));
     }
     rate(&format!("delivered and acknowledged in {batches} batches"), MESSAGES, stopwatch);
 }
@@ -74,7 +77,12 @@ async fn groups_of_256_concurrent_publishers() {
         tokio::spawn(async move {
             for number in 0..EACH {
                 let uid = Uuid::from_u64_pair(publisher.into(), number.into());
-                let item = GroupItem { uid, accept_time: Timestamp::from_millis(0), request_id: None, body: body.clone() };
+                let item = GroupItem {
+                    uid,
+                    accept_time: Timestamp::from_millis(0),
+                    request_id: None,
+                    body: body.clone(),
+                };
                 groups.publish(item).await.expect("confirmed");
             }
         })
@@ -86,7 +94,8 @@ async fn groups_of_256_concurrent_publishers() {
     let stopwatch = Stopwatch::start();
     for number in 0..500 {
         let uid = Uuid::from_u64_pair(1, number);
-        let item = GroupItem { uid, accept_time: Timestamp::from_millis(0), request_id: None, body: body.clone() };
+        let item =
+            GroupItem { uid, accept_time: Timestamp::from_millis(0), request_id: None, body: body.clone() };
         groups.publish(item).await.expect("confirmed");
     }
     rate("one after the other", 500, stopwatch);

@@ -60,7 +60,10 @@ pub fn typed(complaint: Status) -> Status {
     code_of(complaint.code(), complaint.message()).map_or(complaint, |code| {
         let message = match code {
             ErrorCode::MessageTooLarge => {
-                format!("the message is larger than the {} bytes that are accepted", moderato_api::MAX_MESSAGE_BYTES)
+                format!(
+                    "the message is larger than the {} bytes that are accepted",
+                    moderato_api::MAX_MESSAGE_BYTES
+                )
             }
             _ => "the message is cut off, or not framed or compressed as its headers say".to_owned(),
         };
@@ -89,14 +92,15 @@ fn code_of(code: Code, message: &str) -> Option<ErrorCode> {
         _ => false,
     };
     let broken = code == Code::Internal
-        && ["protocol error: received message with", "Error decompressing:", "Unexpected EOF decoding", "Missing request message"]
-            .iter()
-            .any(|start| message.starts_with(start));
-    if too_large {
-        Some(ErrorCode::MessageTooLarge)
-    } else {
-        broken.then_some(ErrorCode::MalformedMessage)
-    }
+        && [
+            "protocol error: received message with",
+            "Error decompressing:",
+            "Unexpected EOF decoding",
+            "Missing request message",
+        ]
+        .iter()
+        .any(|start| message.starts_with(start));
+    if too_large { Some(ErrorCode::MessageTooLarge) } else { broken.then_some(ErrorCode::MalformedMessage) }
 }
 
 #[cfg(test)]
@@ -112,9 +116,12 @@ mod tests {
 
     #[test]
     fn complaints_about_frames_become_typed() {
-        let large = Status::out_of_range("Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes");
+        let large = Status::out_of_range(
+            "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes",
+        );
         assert_eq!(reason_after(large).as_deref(), Some("MESSAGE_TOO_LARGE"));
-        let inflated = Status::resource_exhausted("Error decompressing: size limit, of 8 bytes, exceeded while …");
+        let inflated =
+            Status::resource_exhausted("Error decompressing: size limit, of 8 bytes, exceeded while …");
         assert_eq!(reason_after(inflated).as_deref(), Some("MESSAGE_TOO_LARGE"));
         let cut = Status::internal("Unexpected EOF decoding stream.");
         assert_eq!(reason_after(cut).as_deref(), Some("MALFORMED_MESSAGE"));

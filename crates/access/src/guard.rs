@@ -49,7 +49,8 @@ impl Guard {
     pub fn authenticate(&self, metadata: &MetadataMap, permission: Permission) -> Result<Caller, Refusal> {
         let presented = Presented::parse(bearer(metadata)?).ok_or_else(rejected)?;
         let seen = self.directory.snapshot();
-        let key = seen.keys.get(&presented.id).filter(|key| presented.opens(key)).cloned().ok_or_else(rejected)?;
+        let key =
+            seen.keys.get(&presented.id).filter(|key| presented.opens(key)).cloned().ok_or_else(rejected)?;
         admit(key, permission, seen, self.clock.now())
     }
 
@@ -103,7 +104,10 @@ fn admit(
         return Err(Refusal::Error(ErrorCode::PermissionDenied, message));
     }
     let Some(site) = seen.sites.get(&key.site).cloned() else {
-        return Err(Refusal::Error(ErrorCode::SiteNotFound, "the key's site does not exist any more".to_owned()));
+        return Err(Refusal::Error(
+            ErrorCode::SiteNotFound,
+            "the key's site does not exist any more".to_owned(),
+        ));
     };
     Ok(Caller { key, site, permission, seen })
 }

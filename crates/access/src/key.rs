@@ -124,7 +124,16 @@ mod tests {
     fn text_that_cannot_be_a_key_is_not_looked_up() {
         let (_, shown) = minted();
         let whole = shown.expose();
-        for bad in ["", ".", "mk_.", "mk_abc.def", &whole[1..], &whole[..79], &whole.to_uppercase(), &format!("{whole} ")] {
+        for bad in [
+            "",
+            ".",
+            "mk_.",
+            "mk_abc.def",
+            &whole[1..],
+            &whole[..79],
+            &whole.to_uppercase(),
+            &format!("{whole} "),
+        ] {
             assert!(Presented::parse(bad).is_none(), "{bad:?}");
         }
     }

@@ -30,7 +30,9 @@ pub fn draft(comment: Option<pb::CommentDraft>) -> CommentDraft {
 
 /// A protobuf time as ours; milliseconds, saturating.
 pub fn from_timestamp(time: &prost_types::Timestamp) -> Timestamp {
-    Timestamp::from_millis(time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos / 1_000_000)))
+    Timestamp::from_millis(
+        time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos / 1_000_000)),
+    )
 }
 
 /// Our time as protobuf.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use moderato_domain::{
-    Author, Client, Comment, CommentId, CommentName, Email, RequestId, Revision, SiteId, ThreadId,
-    Timestamp, Withdrawal,
+    Author, Client, Comment, CommentId, CommentName, Email, RequestId, Revision, SiteId, ThreadId, Timestamp,
+    Withdrawal,
 };
 use prost::Message as _;
 
@@ -167,7 +167,9 @@ fn comment_from_pb(comment: pb::CommentSubmitted) -> Result<Comment, String> {
             referrer: optional(comment.referrer),
         },
         guidelines_version: optional(comment.guidelines_version),
-        request_id: optional(comment.request_id).map(|r| parse("request_id", RequestId::parse(&r))).transpose()?,
+        request_id: optional(comment.request_id)
+            .map(|r| parse("request_id", RequestId::parse(&r)))
+            .transpose()?,
         create_time: Timestamp::from_millis(comment.create_time_ms),
         accept_time: Timestamp::from_millis(comment.accept_time_ms),
     })
@@ -179,8 +181,8 @@ fn parse<T, E: std::fmt::Display>(field: &str, result: Result<T, E>) -> Result<T
 
 #[cfg(test)]
 mod tests {
-    use moderato_domain::intake::Arrival;
     use moderato_domain::SiteSettings;
+    use moderato_domain::intake::Arrival;
     use proptest::prelude::*;
 
     use super::*;
@@ -219,7 +221,8 @@ mod tests {
     #[test]
     fn one_bad_item_does_not_spoil_its_neighbours() {
         let bad = pb::Submissions { items: vec![pb::Submission { kind: None }] };
-        let joined = [&encode(&comment("a", "one"))[..], &bad.encode_to_vec(), &encode(&comment("b", "two"))].concat();
+        let joined =
+            [&encode(&comment("a", "one"))[..], &bad.encode_to_vec(), &encode(&comment("b", "two"))].concat();
         let decoded = decode(&joined.into()).unwrap();
         assert!(decoded[0].submission.is_ok() && decoded[2].submission.is_ok());
         assert!(matches!(decoded[1].submission, Err(DecodeError::Invalid { index: 1, .. })));

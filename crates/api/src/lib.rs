@@ -21,7 +21,13 @@ pub mod token;
 pub mod view;
 
 /// Generated code.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated; documented in proto/")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated; documented in proto/"
+)]
 pub mod pb {
     pub mod types {
         tonic::include_proto!("moderato.types.v1");

@@ -14,14 +14,18 @@ pub const DOMAIN: &str = "moderato";
 /// The canonical gRPC code of an error.
 pub const fn grpc_code(code: ErrorCode) -> Code {
     match code {
-        ErrorCode::MalformedMessage | ErrorCode::InvalidFields | ErrorCode::TokenInvalid => Code::InvalidArgument,
+        ErrorCode::MalformedMessage | ErrorCode::InvalidFields | ErrorCode::TokenInvalid => {
+            Code::InvalidArgument
+        }
         ErrorCode::KeyMissing | ErrorCode::KeyRejected => Code::Unauthenticated,
         ErrorCode::PermissionDenied => Code::PermissionDenied,
         ErrorCode::SiteNotFound | ErrorCode::CommentNotFound | ErrorCode::VerdictNotFound => Code::NotFound,
         ErrorCode::ContentConflict => Code::AlreadyExists,
         ErrorCode::RevisionStale | ErrorCode::AlreadySettled => Code::FailedPrecondition,
         ErrorCode::MessageTooLarge | ErrorCode::QueueFull | ErrorCode::Overloaded => Code::ResourceExhausted,
-        ErrorCode::QueueUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ShuttingDown => Code::Unavailable,
+        ErrorCode::QueueUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ShuttingDown => {
+            Code::Unavailable
+        }
         ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorCode::Internal => Code::Internal,
     }

@@ -34,7 +34,11 @@ pub fn open(scope: &[&str], token: &str) -> Result<String, InvalidToken> {
     let (&version, rest) = bytes.split_first().ok_or(InvalidToken)?;
     let (found, payload) = rest.split_at_checked(CHECK_BYTES).ok_or(InvalidToken)?;
     let payload = std::str::from_utf8(payload).map_err(|_| InvalidToken)?;
-    if version == VERSION && found == check(scope, payload) { Ok(payload.to_owned()) } else { Err(InvalidToken) }
+    if version == VERSION && found == check(scope, payload) {
+        Ok(payload.to_owned())
+    } else {
+        Err(InvalidToken)
+    }
 }
 
 fn check(scope: &[&str], payload: &str) -> [u8; CHECK_BYTES] {

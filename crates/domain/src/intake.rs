@@ -128,11 +128,7 @@ impl CommentDraft {
                 body,
                 language,
                 permalink,
-                client: Client {
-                    ip,
-                    user_agent: header(self.user_agent),
-                    referrer: header(self.referrer),
-                },
+                client: Client { ip, user_agent: header(self.user_agent), referrer: header(self.referrer) },
                 guidelines_version,
                 request_id: arrival.request_id,
                 create_time: self.create_time.unwrap_or(arrival.accept_time),
@@ -284,7 +280,11 @@ impl Check {
         let accepted = self.line(field, text, limits::GUIDELINES_BYTES);
         if let Some(current) = &settings.guidelines_version {
             match &accepted {
-                None => self.fail(field, "REQUIRED", format!("authors must accept the guidelines, version {current}")),
+                None => self.fail(
+                    field,
+                    "REQUIRED",
+                    format!("authors must accept the guidelines, version {current}"),
+                ),
                 Some(version) if version != current => self.fail(
                     field,
                     "OUTDATED",

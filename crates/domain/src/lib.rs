@@ -34,9 +34,7 @@ pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
 pub use decision::{Decision, DecisionKind};
 pub use error::ErrorCode;
 pub use facts::{AuthorFacts, AuthorKey, TextFingerprint};
-pub use ids::{
-    CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId,
-};
+pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};
 pub use intake::{CommentDraft, Violation};
 pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
 pub use verdict::{Action, Evaluation, Field, Reason, Score, Signal, SignalValue, Span, State, Verdict};

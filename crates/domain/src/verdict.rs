@@ -58,8 +58,7 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Published, Self::Rejected, Self::Spam, Self::Withdrawn];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Published, Self::Rejected, Self::Spam, Self::Withdrawn];
 
     /// The state as text.
     pub const fn as_str(self) -> &'static str {

@@ -19,10 +19,22 @@ const ORDINARY: &str = "I have been a mentor for three years now, and the first 
 const SAMPLES: [(&str, &str); 6] = [
     ("ascii_440", ORDINARY),
     ("short", "Thank you, that was very helpful!"),
-    ("one_link", "There is a longer list at https://library.example.org/lists/reading?age=12 if somebody needs more ideas."),
-    ("advert", "Earn daily from home! Contact me on WhatsApp +1 555 555 0100 or see http://coins.example.com/join and https://bit.ly/x1"),
-    ("german", "Die Größe der Gruppe ist entscheidend: über fünfzehn Jugendliche können wir nicht gut betreuen, und für die jüngeren bräuchten wir mehr Räume."),
-    ("russian", "Большое спасибо за подробный рассказ, мы с ребятами обязательно попробуем сделать так же на следующей неделе."),
+    (
+        "one_link",
+        "There is a longer list at https://library.example.org/lists/reading?age=12 if somebody needs more ideas.",
+    ),
+    (
+        "advert",
+        "Earn daily from home! Contact me on WhatsApp +1 555 555 0100 or see http://coins.example.com/join and https://bit.ly/x1",
+    ),
+    (
+        "german",
+        "Die Größe der Gruppe ist entscheidend: über fünfzehn Jugendliche können wir nicht gut betreuen, und für die jüngeren bräuchten wir mehr Räume.",
+    ),
+    (
+        "russian",
+        "Большое спасибо за подробный рассказ, мы с ребятами обязательно попробуем сделать так же на следующей неделе.",
+    ),
 ];
 
 const WORST: [(&str, &str); 7] = [

@@ -37,7 +37,9 @@ pub enum RuleSetProblem {
     #[error("`{0}` is no name for a rule set: use letters, digits, '-', '.', '_' and at most 64 of them")]
     Name(String),
     /// The thresholds contradict each other.
-    #[error("thresholds must be finite, above zero, and `review` not above `reject` (they are {review} and {reject})")]
+    #[error(
+        "thresholds must be finite, above zero, and `review` not above `reject` (they are {review} and {reject})"
+    )]
     Thresholds {
         /// Points from which a human looks.
         review: f64,

@@ -35,7 +35,9 @@ pub enum GuidelinesError {
     #[error("the document needs a section with an id: `## Title {{#id}}`")]
     NoSections,
     /// A section that no rule could cite.
-    #[error("line {line}: this heading needs an id of lower-case letters, digits and '-': `## Title {{#id}}`")]
+    #[error(
+        "line {line}: this heading needs an id of lower-case letters, digits and '-': `## Title {{#id}}`"
+    )]
     NoId {
         /// Line of the document, from 1.
         line: usize,
@@ -126,7 +128,8 @@ mod tests {
 
     #[test]
     fn sections_are_found_by_their_ids() {
-        let text = "# Our rules {#house}\nHello.\n\n## Be kind {#be-kind}\nPlease.\n\n## Links {#links}\nFew.\n";
+        let text =
+            "# Our rules {#house}\nHello.\n\n## Be kind {#be-kind}\nPlease.\n\n## Links {#links}\nFew.\n";
         let guidelines = Guidelines::parse(text).unwrap();
         assert_eq!((guidelines.name(), guidelines.title()), ("house", "Our rules"));
         assert_eq!(guidelines.section("be-kind").unwrap().text, "Please.");
@@ -140,6 +143,9 @@ mod tests {
         assert_eq!(Guidelines::parse("# A {#a}").unwrap_err(), GuidelinesError::NoSections);
         assert_eq!(Guidelines::parse("# A {#a}\n## B").unwrap_err(), GuidelinesError::NoId { line: 2 });
         let twice = "# A {#a}\n## B {#b}\n## C {#b}";
-        assert_eq!(Guidelines::parse(twice).unwrap_err(), GuidelinesError::DuplicateId { line: 3, id: "b".into() });
+        assert_eq!(
+            Guidelines::parse(twice).unwrap_err(),
+            GuidelinesError::DuplicateId { line: 3, id: "b".into() }
+        );
     }
 }

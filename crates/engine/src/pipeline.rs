@@ -38,7 +38,8 @@ pub fn evaluate(rules: &CompiledRuleSet, comment: &Comment, facts: &Facts) -> Ev
     for analyzer in ANALYZERS.iter().filter(|analyzer| analyzer.provides.meets(used)) {
         (analyzer.run)(&context, &mut seen);
     }
-    let matched: Vec<&Rule> = rules.rules().iter().filter(|rule| holds(&rule.when, &context, &seen)).collect();
+    let matched: Vec<&Rule> =
+        rules.rules().iter().filter(|rule| holds(&rule.when, &context, &seen)).collect();
     let points = matched.iter().map(|rule| points_of(rule)).sum::<f64>();
     let score = Score::new(points);
     let action = action_of(rules, &matched, score);

@@ -59,19 +59,51 @@ fn fields_of_the_author_are_looked_up_too() {
 #[test]
 fn mistakes_are_shown_where_they_are() {
     for (document, place, expected) in [
-        (one_rule("links.cuont > 1"), Some((10, 11)), "unknown field `links.cuont`; did you mean `links.count`?"),
-        (one_rule(r#"body has list("wrods")"#), Some((10, 25)), "unknown list `wrods`; did you mean `words`?"),
+        (
+            one_rule("links.cuont > 1"),
+            Some((10, 11)),
+            "unknown field `links.cuont`; did you mean `links.count`?",
+        ),
+        (
+            one_rule(r#"body has list("wrods")"#),
+            Some((10, 25)),
+            "unknown list `wrods`; did you mean `words`?",
+        ),
         (one_rule(r#"body has list("hosts")"#), Some((10, 25)), "`hosts` lists domains"),
         (one_rule(r#"body matches "(""#), Some((10, 24)), "bad pattern: unclosed group"),
-        (one_rule("body.words > 1").replace("'links'", "'lnks'"), Some((8, 13)), "no section `lnks`; did you mean `links`?"),
-        (one_rule("body.words > 1").replace("{matches}", "{matchs}"), Some((13, 10)), "unknown field `matchs`"),
-        (one_rule("body.words > 1").replace("score = 5", "score = 500"), Some((11, 9)), "a score must be between"),
+        (
+            one_rule("body.words > 1").replace("'links'", "'lnks'"),
+            Some((8, 13)),
+            "no section `lnks`; did you mean `links`?",
+        ),
+        (
+            one_rule("body.words > 1").replace("{matches}", "{matchs}"),
+            Some((13, 10)),
+            "unknown field `matchs`",
+        ),
+        (
+            one_rule("body.words > 1").replace("score = 5", "score = 500"),
+            Some((11, 9)),
+            "a score must be between",
+        ),
         (one_rule("body.words > 1").replace("score = 5\n", ""), Some((7, 6)), "either `score` or `action`"),
         (one_rule("body.words > 1").replace("review = 3", "review = 30"), Some((3, 14)), "thresholds"),
-        (one_rule("body.words > 1").replace("friendly-blog", "other"), Some((2, 14)), "cites the guidelines `other`"),
-        (one_rule("body.words > 1").replace("name = 'test'", "name = 'a b'"), Some((1, 8)), "no name for a rule set"),
+        (
+            one_rule("body.words > 1").replace("friendly-blog", "other"),
+            Some((2, 14)),
+            "cites the guidelines `other`",
+        ),
+        (
+            one_rule("body.words > 1").replace("name = 'test'", "name = 'a b'"),
+            Some((1, 8)),
+            "no name for a rule set",
+        ),
         (one_rule("body.words > 1").replace("message", "mesage"), Some((12, 1)), "unknown field `mesage`"),
-        (one_rule("body.words > 1").replace("'spam.example'", "' '"), Some((5, 46)), "no entry for this list"),
+        (
+            one_rule("body.words > 1").replace("'spam.example'", "' '"),
+            Some((5, 46)),
+            "no entry for this list",
+        ),
     ] {
         let error = compile(&document).unwrap_err();
         let found = error.line().zip(error.column());

@@ -10,15 +10,27 @@ use support::{NOW, comment, judge, rule_ids, signed, starter};
 /// Text, action, and rules that have to be among the reasons.
 const UNWANTED: &[(&str, Action, &[&str])] = &[
     // links
-    ("http://a.example.com http://b.example.com http://c.example.com see these three", Review, &["links.many"]),
+    (
+        "http://a.example.com http://b.example.com http://c.example.com see these three",
+        Review,
+        &["links.many"],
+    ),
     ("Nice, more on https://bit.ly/3xYz about this trip", Review, &["links.shortener"]),
     ("I put the photos of the walk on mywalks dot com for everybody", Review, &["links.hidden"]),
     ("Join our group https://t.me/joinchat and say hello", Review, &["links.invite"]),
     // advertising
-    ("Earn daily with our crypto investment, details at https://coins.example.com/start", Reject, &["spam.phrase-with-link"]),
+    (
+        "Earn daily with our crypto investment, details at https://coins.example.com/start",
+        Reject,
+        &["spam.phrase-with-link"],
+    ),
     ("Check out my channel and subscribe please", Review, &["spam.phrase"]),
     ("We offer SEO services for your site", Review, &["spam.phrase"]),
-    ("Personal loans at 2%, contact lender@loans.example.com", Reject, &["spam.phrase-with-link", "personal.mail"]),
+    (
+        "Personal loans at 2%, contact lender@loans.example.com",
+        Reject,
+        &["spam.phrase-with-link", "personal.mail"],
+    ),
     // dodges
     ("C\u{200B}heck out my ch\u{AD}annel, and subscribe", Review, &["spam.phrase"]),
     ("best оnlinе саsіnо in town", Review, &["spam.phrase"]),
@@ -137,7 +149,8 @@ fn known(comment: &Comment, published: i64, last_seen: Timestamp) -> Facts {
 fn the_same_text_again_within_a_day_is_held() {
     let rules = starter();
     let again = comment("Please come to the meeting on Friday.");
-    let just_now = evaluate(&rules, &again, &known(&again, 1, Timestamp::from_millis(NOW.as_millis() - 60_000)));
+    let just_now =
+        evaluate(&rules, &again, &known(&again, 1, Timestamp::from_millis(NOW.as_millis() - 60_000)));
     assert_eq!((just_now.action, rule_ids(&just_now)), (Review, vec!["repetition.same-text"]));
     let two_days = Timestamp::from_millis(NOW.as_millis() - 2 * 86_400_000);
     assert_eq!(evaluate(&rules, &again, &known(&again, 1, two_days)).action, Allow);

@@ -139,7 +139,11 @@ struct Group {
 
 impl Group {
     /// Takes what waits, as much as fits; what does not fit any more stays in `next`.
-    fn gather(next: &mut Option<Waiting>, arrivals: &mut mpsc::Receiver<Waiting>, limits: &GroupLimits) -> Option<Self> {
+    fn gather(
+        next: &mut Option<Waiting>,
+        arrivals: &mut mpsc::Receiver<Waiting>,
+        limits: &GroupLimits,
+    ) -> Option<Self> {
         let mut group = Self { items: Vec::new(), bytes: 0 };
         while group.items.len() < limits.items.max(1) {
             let Some(waiting) = next.take().or_else(|| arrivals.try_recv().ok()) else { break };
@@ -284,7 +288,10 @@ mod tests {
         assert_eq!(published[1].body, [[2; 10], [3; 10], [4; 10]].concat());
         assert_eq!(published[1].first_accept, Timestamp::from_millis(2));
         assert_eq!(published[1].correlation_id.as_deref(), Some("request-2"));
-        assert!((1..6).all(|number| item(number).uid != published[1].message_id), "a group has an id of its own");
+        assert!(
+            (1..6).all(|number| item(number).uid != published[1].message_id),
+            "a group has an id of its own"
+        );
     }
 
     #[tokio::test]

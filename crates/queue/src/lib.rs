@@ -43,12 +43,8 @@ pub enum Route {
 }
 
 /// The delays that a backend must be able to tell apart.
-pub const RETRY_DELAYS: [Duration; 4] = [
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_mins(5),
-    Duration::from_mins(30),
-];
+pub const RETRY_DELAYS: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(5), Duration::from_mins(30)];
 
 /// Deliveries of one message after which the backend itself gives it up as a dead letter: a message
 /// that kills every worker which takes it must not do so for ever.
@@ -211,7 +207,12 @@ impl Delivery {
 
     /// Try again after `delay`. Published first, acknowledged second: a crash between leaves a
     /// duplicate, never a loss.
-    pub async fn retry_after(self, queue: &Arc<dyn Queue>, delay: Duration, why: &str) -> Result<(), SettleError> {
+    pub async fn retry_after(
+        self,
+        queue: &Arc<dyn Queue>,
+        delay: Duration,
+        why: &str,
+    ) -> Result<(), SettleError> {
         let next = self.envelope.for_retry(why);
         self.move_to(queue, Route::Retry(delay), next).await
     }

@@ -35,7 +35,10 @@ use lapin::types::FieldTable;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::{ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError, Route};
+use crate::{
+    ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError,
+    Route,
+};
 use consumer::RabbitConsumer;
 use publisher::Outgoing;
 use session::{Session, State, Trouble};
@@ -139,7 +142,9 @@ impl Link {
         let waited = timeout(self.options.first_connect, settled).await.map(|_| ());
         match waited {
             Ok(()) => self.session().map(|_| ()),
-            Err(_) => Err(self.session().err().unwrap_or_else(|| QueueError::Unavailable("no answer".to_owned()))),
+            Err(_) => {
+                Err(self.session().err().unwrap_or_else(|| QueueError::Unavailable("no answer".to_owned())))
+            }
         }
     }
 
@@ -155,7 +160,8 @@ impl Link {
     /// Ends this session; the supervisor builds another. A full channel means that somebody has
     /// reported it already.
     fn report(&self, session: &Session, why: &str) {
-        let _ = self.trouble.try_send(Trouble::Session { generation: session.generation, why: why.to_owned() });
+        let _ =
+            self.trouble.try_send(Trouble::Session { generation: session.generation, why: why.to_owned() });
     }
 
     async fn publish(&self, route: Route, message: &Envelope) -> Result<(), PublishError> {
@@ -189,8 +195,8 @@ impl Link {
         let mut depth = Depth::default();
         for queue in self.topology.queues() {
             let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let found = channel.queue_declare(topology::short(queue), passive, FieldTable::default());
-            let found = found.await.map_err(|error| QueueError::Unavailable(error.to_string()))?;
+            let declare = channel.queue_declare(topology::short(queue), passive, FieldTable::default());
+            let found = session::answer(declare).await?;
             let messages = u64::from(found.message_count());
             if queue == self.topology.work() {
                 depth.ready = messages;
@@ -229,7 +235,9 @@ impl Queue for RabbitMq {
 
     async fn ready(&self) -> Result<(), QueueError> {
         if self.link.session()?.is_blocked() {
-            return Err(QueueError::Unavailable("the broker blocks publishers: it is short of memory or disk".to_owned()));
+            return Err(QueueError::Unavailable(
+                "the broker blocks publishers: it is short of memory or disk".to_owned(),
+            ));
         }
         Ok(())
     }

@@ -85,7 +85,8 @@ pub struct Metrics {
 /// Bucket bounds from 0.25 ms to 30 s: an acknowledgement takes about 1 ms, an outage seconds.
 fn seconds() -> Histogram {
     Histogram::new([
-        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        30.0,
     ])
 }
 
@@ -114,7 +115,11 @@ impl Metrics {
         registry.register("accepted", "Submissions acknowledged", metrics.accepted.clone());
         registry.register("refused", "Submissions refused, by error code", metrics.refused.clone());
         registry.register("checked", "Provisional verdicts given", metrics.checked.clone());
-        registry.register("queue_messages", "Messages in the queue, by place", metrics.queue_messages.clone());
+        registry.register(
+            "queue_messages",
+            "Messages in the queue, by place",
+            metrics.queue_messages.clone(),
+        );
         registry.register(
             "queue_oldest_age_seconds",
             "Age of the oldest message that waits or is in hand",
@@ -131,7 +136,11 @@ impl Metrics {
         registry.register("recorded", "What the store made of submissions", metrics.recorded.clone());
         registry.register("degraded", "Verdicts that lacked a fact", metrics.degraded.clone());
         registry.register("retried", "Submissions sent to wait for a retry", metrics.retried.clone());
-        registry.register("dead_lettered", "Submissions given up as dead letters", metrics.dead_lettered.clone());
+        registry.register(
+            "dead_lettered",
+            "Submissions given up as dead letters",
+            metrics.dead_lettered.clone(),
+        );
         registry.register("engine_errors", "Evaluations that panicked", metrics.engine_errors.clone());
         registry.register("watchers", "Event streams open", metrics.watchers.clone());
         Arc::new(Self { registry, ..metrics })

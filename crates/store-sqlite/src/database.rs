@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{Clock, Timestamp};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::watch;
 
@@ -51,10 +53,8 @@ pub(crate) struct Database {
 impl Database {
     /// Prepares both pools; nothing is opened yet.
     pub(crate) fn new(path: PathBuf, options: &SqliteOptions) -> Self {
-        let common = SqliteConnectOptions::new()
-            .filename(&path)
-            .busy_timeout(options.busy_timeout)
-            .foreign_keys(true);
+        let common =
+            SqliteConnectOptions::new().filename(&path).busy_timeout(options.busy_timeout).foreign_keys(true);
         let writing = common
             .clone()
             .create_if_missing(true)
@@ -174,7 +174,8 @@ mod tests {
         sqlx::query("CREATE TABLE t (x BLOB)").execute(&mut *connection).await.unwrap();
         // What SQLite answers then, without a file system that would have to change.
         sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await.unwrap();
-        let refused = sqlx::query("INSERT INTO t VALUES (x'00')").execute(&mut *connection).await.unwrap_err();
+        let refused =
+            sqlx::query("INSERT INTO t VALUES (x'00')").execute(&mut *connection).await.unwrap_err();
         assert!(crate::error::nothing_committed(&refused));
         assert!(matches!(crate::error::store_error(refused), moderato_store::StoreError::Unavailable(_)));
     }

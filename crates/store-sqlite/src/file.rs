@@ -71,9 +71,8 @@ impl SqliteFile {
     /// processes may do so at once.
     pub async fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        create_private(path).map_err(|error| {
-            StoreError::Unavailable(format!("cannot create {}: {error}", path.display()))
-        })?;
+        create_private(path)
+            .map_err(|error| StoreError::Unavailable(format!("cannot create {}: {error}", path.display())))?;
         let database = Arc::new(Database::new(path.to_owned(), &options));
         migrate(&database).await?;
         let store = SqliteStore::new(Arc::clone(&database));

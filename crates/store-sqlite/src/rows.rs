@@ -4,7 +4,8 @@
 use std::fmt::Display;
 
 use moderato_domain::{
-    Action, AuthorKey, CommentId, CommentName, ContentHash, Revision, Score, SiteId, State, ThreadId, Timestamp,
+    Action, AuthorKey, CommentId, CommentName, ContentHash, Revision, Score, SiteId, State, ThreadId,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +23,11 @@ pub(crate) fn parsed<T, E: Display>(
 }
 
 /// Reads a text column that holds one of a closed set of words.
-pub(crate) fn word<T>(row: &SqliteRow, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> sqlx::Result<T> {
+pub(crate) fn word<T>(
+    row: &SqliteRow,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> sqlx::Result<T> {
     parsed(row, column, |text| parse(text).ok_or("unknown word"))
 }
 

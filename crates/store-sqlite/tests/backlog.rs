@@ -19,8 +19,12 @@ async fn fill(queue: &SqliteQueue, numbers: std::ops::Range<u128>) {
     for number in numbers {
         let queue = Arc::clone(&queue);
         publishing.spawn(async move {
-            let message =
-                Envelope::submissions(Uuid::from_u128(number), 1, Timestamp::from_millis(1), Bytes::from(vec![0; 2_000]));
+            let message = Envelope::submissions(
+                Uuid::from_u128(number),
+                1,
+                Timestamp::from_millis(1),
+                Bytes::from(vec![0; 2_000]),
+            );
             queue.publish(Route::Work, message).await.unwrap();
         });
     }

@@ -27,7 +27,8 @@ async fn the_queue_conforms() {
     moderato_queue::conformance::run(async |setup| {
         number.set(number.get() + 1);
         let defaults = QueueLimits::default();
-        let limits = QueueLimits { max_messages: setup.max_length.unwrap_or(defaults.max_messages), ..defaults };
+        let limits =
+            QueueLimits { max_messages: setup.max_length.unwrap_or(defaults.max_messages), ..defaults };
         let file = file(&directory, &format!("queue-{}.db", number.get()), limits).await;
         Arc::new(file.queue()) as Arc<dyn moderato_queue::Queue>
     })

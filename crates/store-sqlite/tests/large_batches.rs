@@ -4,8 +4,8 @@
 
 use moderato_domain::intake::Arrival;
 use moderato_domain::{
-    Action, AuthorKey, CommentDraft, CommentId, Evaluation, PrivacyKey, Revision, RuleSetVersion, Score, SiteId,
-    SiteSettings, State, TextFingerprint, Timestamp,
+    Action, AuthorKey, CommentDraft, CommentId, Evaluation, PrivacyKey, Revision, RuleSetVersion, Score,
+    SiteId, SiteSettings, State, TextFingerprint, Timestamp,
 };
 use moderato_store::{EventCursor, EventLog, NewRecord, Pipeline, Recorded};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions};

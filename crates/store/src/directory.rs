@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use moderato_domain::{Site, SiteId};
 
-use crate::types::{ApiKey, ApiKeyId, StoreError};
 use crate::Tenants;
+use crate::types::{ApiKey, ApiKeyId, StoreError};
 
 /// How old a directory may be while the store answers: a revoked key works no longer than this.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(2);

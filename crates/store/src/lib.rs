@@ -35,7 +35,10 @@ pub use waves::waves;
 #[async_trait]
 pub trait Pipeline: Send + Sync {
     /// What is known about these authors, in the same order; one round trip for the whole batch.
-    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError>;
+    async fn author_facts(
+        &self,
+        authors: &[(SiteId, AuthorKey)],
+    ) -> Result<Vec<Option<AuthorFacts>>, StoreError>;
 
     /// Stores a batch of evaluated revisions, all or none, and says for each what it was. Only
     /// [`Recorded::Applied`] changed what readers see, raised counters and wrote an event. A
@@ -82,7 +85,11 @@ pub trait Reading: Send + Sync {
     async fn count_published(&self, site: &SiteId, threads: &[ThreadId]) -> Result<Vec<i64>, StoreError>;
 
     /// The current verdict of a revision; of the newest one if `revision` is `None`.
-    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError>;
+    async fn verdict(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<Verdict>, StoreError>;
 
     /// Verdicts of a comment, newest revision first, after `after`.
     async fn verdicts(

@@ -256,4 +256,3 @@ pub struct RuleSetDocument {
     /// When it was stored.
     pub create_time: Timestamp,
 }
-

@@ -25,7 +25,8 @@ pub(crate) fn submission(
     let id = given
         .or_else(|| request_id.as_ref().map(|request| CommentId::derive(&site.id, request)))
         .unwrap_or_else(|| random_id(ids));
-    let arrival = Arrival { site: site.id.clone(), id, revision: Revision::FIRST, request_id, accept_time: now };
+    let arrival =
+        Arrival { site: site.id.clone(), id, revision: Revision::FIRST, request_id, accept_time: now };
     comment(request.comment, site, arrival, violations)
 }
 
@@ -99,7 +100,11 @@ fn comment(
 
 /// The site that `parent` names. Where it names none, the other fields are checked by the settings
 /// of the key's own site.
-fn site<'a>(parent: &str, caller: &'a Caller, violations: &mut Vec<Violation>) -> Result<&'a Arc<Site>, Refusal> {
+fn site<'a>(
+    parent: &str,
+    caller: &'a Caller,
+    violations: &mut Vec<Violation>,
+) -> Result<&'a Arc<Site>, Refusal> {
     let id = names::site("parent", parent).map_err(|violation| violations.push(violation)).ok();
     known_site(id.as_ref(), caller)
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`service`] | the RPCs, each a few lines, and the permission each one asks for |
+//! | [`mod@service`] | the RPCs, each a few lines, and the permission each one asks for |
 //! | `admit` | a request becomes a valid comment, or every violation at once |
 //! | `submit` | a valid comment is published, once |
 //! | `memory` | which submissions were accepted lately, so that a retry is recognised |

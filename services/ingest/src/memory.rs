@@ -60,7 +60,8 @@ impl Memory {
 
     /// The key of a revision.
     pub(crate) fn key(&self, site: &SiteId, comment: &CommentId, revision: Revision) -> MemoryKey {
-        let [first, second] = self.hashers.each_ref().map(|hasher| hasher.hash_one((site, comment, revision)));
+        let [first, second] =
+            self.hashers.each_ref().map(|hasher| hasher.hash_one((site, comment, revision)));
         MemoryKey(first, second)
     }
 

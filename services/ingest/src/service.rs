@@ -121,7 +121,10 @@ impl Ingest {
         ))
     }
 
-    async fn check(&self, request: Request<pb::CheckCommentRequest>) -> Result<pb::CheckCommentResponse, Refusal> {
+    async fn check(
+        &self,
+        request: Request<pb::CheckCommentRequest>,
+    ) -> Result<pb::CheckCommentResponse, Refusal> {
         let (caller, _place) = self.enter(request.metadata(), CHECK_COMMENT)?;
         let comment = admit::check(request.into_inner(), &caller, self.clock.now(), self.ids.as_ref())?;
         let verdict = self.check.verdict(&comment, caller.site()).await;
@@ -191,7 +194,8 @@ impl IngestService for Ingest {
         request: Request<pb::SubmitCommentRequest>,
     ) -> Result<Response<pb::SubmitCommentResponse>, Status> {
         let id = RequestId::parse(&request.get_ref().request_id).ok();
-        let accepted = self.submit(request).await.map_err(|refusal| self.told("SubmitComment", id.as_ref(), refusal))?;
+        let accepted =
+            self.submit(request).await.map_err(|refusal| self.told("SubmitComment", id.as_ref(), refusal))?;
         Ok(Response::new(accepted.into()))
     }
 
@@ -199,7 +203,8 @@ impl IngestService for Ingest {
         &self,
         request: Request<Streaming<pb::SubmitCommentsRequest>>,
     ) -> Result<Response<Self::SubmitCommentsStream>, Status> {
-        let exchange = self.exchange(request).map_err(|refusal| self.told("SubmitComments", None, refusal))?;
+        let exchange =
+            self.exchange(request).map_err(|refusal| self.told("SubmitComments", None, refusal))?;
         Ok(Response::new(Box::pin(exchange.answers())))
     }
 
@@ -207,7 +212,8 @@ impl IngestService for Ingest {
         &self,
         request: Request<pb::CheckCommentRequest>,
     ) -> Result<Response<pb::CheckCommentResponse>, Status> {
-        let checked = self.check(request).await.map_err(|refusal| self.told("CheckComment", None, refusal))?;
+        let checked =
+            self.check(request).await.map_err(|refusal| self.told("CheckComment", None, refusal))?;
         Ok(Response::new(checked))
     }
 
@@ -216,7 +222,8 @@ impl IngestService for Ingest {
         request: Request<pb::EditCommentRequest>,
     ) -> Result<Response<pb::EditCommentResponse>, Status> {
         let id = RequestId::parse(&request.get_ref().request_id).ok();
-        let accepted = self.edit(request).await.map_err(|refusal| self.told("EditComment", id.as_ref(), refusal))?;
+        let accepted =
+            self.edit(request).await.map_err(|refusal| self.told("EditComment", id.as_ref(), refusal))?;
         Ok(Response::new(accepted.into()))
     }
 
@@ -225,7 +232,10 @@ impl IngestService for Ingest {
         request: Request<pb::WithdrawCommentRequest>,
     ) -> Result<Response<pb::WithdrawCommentResponse>, Status> {
         let id = RequestId::parse(&request.get_ref().request_id).ok();
-        let done = self.withdraw(request).await.map_err(|refusal| self.told("WithdrawComment", id.as_ref(), refusal))?;
+        let done = self
+            .withdraw(request)
+            .await
+            .map_err(|refusal| self.told("WithdrawComment", id.as_ref(), refusal))?;
         Ok(Response::new(done))
     }
 }
@@ -261,8 +271,10 @@ mod tests {
     #[test]
     fn every_rpc_of_the_contract_has_a_permission() {
         let contract = FileDescriptorSet::decode(moderato_api::pb::DESCRIPTORS).unwrap();
-        let service = contract.file.iter().flat_map(|file| &file.service).find(|s| s.name() == "IngestService");
-        let rpcs: Vec<&str> = service.unwrap().method.iter().map(prost_types::MethodDescriptorProto::name).collect();
+        let service =
+            contract.file.iter().flat_map(|file| &file.service).find(|s| s.name() == "IngestService");
+        let rpcs: Vec<&str> =
+            service.unwrap().method.iter().map(prost_types::MethodDescriptorProto::name).collect();
         assert_eq!(rpcs, PERMISSIONS.map(|(rpc, _)| rpc));
     }
 }

@@ -181,7 +181,9 @@ pub(crate) fn conflict() -> Refusal {
 /// Why the queue did not take it, and what to do.
 pub(crate) fn refusal(error: PublishError) -> Refusal {
     let (code, message) = match error {
-        PublishError::Full => (ErrorCode::QueueFull, "the queue is full and nothing was accepted; retry later"),
+        PublishError::Full => {
+            (ErrorCode::QueueFull, "the queue is full and nothing was accepted; retry later")
+        }
         PublishError::Unavailable => (
             ErrorCode::QueueUnavailable,
             "the queue is unavailable and nothing was accepted; retry with the same request_id",

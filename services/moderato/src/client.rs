@@ -103,8 +103,10 @@ impl ConnectionArgs {
             })
         };
         let endpoint = pick(&self.endpoint, kept.as_ref().map(|kept| kept.endpoint.clone()), "endpoint")?;
-        let query_endpoint =
-            self.query_endpoint.clone().or_else(|| kept.as_ref().and_then(|kept| kept.query_endpoint.clone()));
+        let query_endpoint = self
+            .query_endpoint
+            .clone()
+            .or_else(|| kept.as_ref().and_then(|kept| kept.query_endpoint.clone()));
         let site = pick(&self.site, kept.as_ref().map(|kept| kept.site.clone()), "site")?;
         let key = pick(&self.api_key, kept.as_ref().map(|kept| kept.key.clone()), "api-key")?;
         let site = SiteId::parse(site.strip_prefix("sites/").unwrap_or(&site))?;

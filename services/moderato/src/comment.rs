@@ -109,13 +109,15 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         page_token: String::new(),
         filter,
     };
-    let page = client.query.list_comments(request).await.map_err(|status| client::explain(&status))?.into_inner();
+    let page =
+        client.query.list_comments(request).await.map_err(|status| client::explain(&status))?.into_inner();
     for comment in &page.comments {
         if args.names {
             println!("{}", visible(&comment.name));
             continue;
         }
-        let opening: String = comment.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        let opening: String =
+            comment.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
         println!(
             "{:<36}  {:<9}  {:<6}  {:>+6.1}  {}",
             visible(comment.name.rsplit('/').next().unwrap_or_default()),

@@ -73,7 +73,11 @@ impl Waiting {
         }
     }
 
-    async fn found(&self, listener: &Listener<CommentName>, asked: &VerdictOf) -> Result<Box<Verdict>, Refusal> {
+    async fn found(
+        &self,
+        listener: &Listener<CommentName>,
+        asked: &VerdictOf,
+    ) -> Result<Box<Verdict>, Refusal> {
         loop {
             // Taken before the look, so that a commit right after the look is heard.
             let rung = listener.rung();

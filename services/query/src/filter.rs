@@ -106,7 +106,13 @@ impl Found {
         }
     }
 
-    fn one_of<T: Copy>(&mut self, field: &str, value: &str, all: &[T], name: fn(T) -> &'static str) -> Option<T> {
+    fn one_of<T: Copy>(
+        &mut self,
+        field: &str,
+        value: &str,
+        all: &[T],
+        name: fn(T) -> &'static str,
+    ) -> Option<T> {
         let found = all.iter().copied().find(|candidate| name(*candidate) == value);
         if found.is_none() {
             let names: Vec<&str> = all.iter().map(|candidate| name(*candidate)).collect();
@@ -187,7 +193,8 @@ fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
                 }
             }
             _ => {
-                let end = rest.find(|c: char| c.is_whitespace() || c == '=' || c == '"').unwrap_or(rest.len());
+                let end =
+                    rest.find(|c: char| c.is_whitespace() || c == '=' || c == '"').unwrap_or(rest.len());
                 let (word, after) = rest.split_at(end);
                 rest = after;
                 Token::Word(word)
@@ -234,8 +241,16 @@ mod tests {
     #[test]
     fn what_is_not_the_grammar_is_said() {
         for bad in [
-            "state", "state =", "= PENDING", "state = PENDING AND", "state = PENDING state = SPAM",
-            "state = PENDING and action = REVIEW", "AND", "state == PENDING", "thread = \"post", "state = PENDING OR state = SPAM",
+            "state",
+            "state =",
+            "= PENDING",
+            "state = PENDING AND",
+            "state = PENDING state = SPAM",
+            "state = PENDING and action = REVIEW",
+            "AND",
+            "state == PENDING",
+            "thread = \"post",
+            "state = PENDING OR state = SPAM",
         ] {
             assert_eq!(reasons(bad), ["MALFORMED"], "{bad}");
         }

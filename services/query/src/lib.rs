@@ -32,12 +32,14 @@ mod watch;
 
 use std::sync::Arc;
 
+use moderato_access::{Oversize, OversizeLayer};
 use moderato_api::pb::query::query_service_server::QueryServiceServer;
 use moderato_domain::{Clock, Permission};
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::Shutdown;
 use moderato_store::{Directory, Store};
 use tonic::codec::CompressionEncoding;
+use tower::Layer as _;
 
 pub use service::Query;
 
@@ -78,11 +80,12 @@ impl Default for QueryOptions {
 
 /// The service, ready for a server, and the event tail behind it, which runs until shutdown. Must be
 /// called within a tokio runtime.
-pub fn service(deps: QueryDeps) -> QueryServiceServer<Query> {
-    QueryServiceServer::new(Query::start(deps))
+pub fn service(deps: QueryDeps) -> Oversize<QueryServiceServer<Query>> {
+    let server = QueryServiceServer::new(Query::start(deps))
         .max_decoding_message_size(moderato_api::MAX_MESSAGE_BYTES)
         .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
+    OversizeLayer.layer(server)
 }
 
 /// Every RPC of the role.
@@ -149,8 +152,10 @@ mod tests {
     #[test]
     fn every_rpc_of_the_contract_has_its_line_in_the_permission_table() {
         let files = prost_types::FileDescriptorSet::decode(moderato_api::pb::DESCRIPTORS).unwrap();
-        let service = files.file.iter().flat_map(|f| &f.service).find(|s| s.name() == "QueryService").unwrap();
-        let contract: Vec<&str> = service.method.iter().map(prost_types::MethodDescriptorProto::name).collect();
+        let service =
+            files.file.iter().flat_map(|f| &f.service).find(|s| s.name() == "QueryService").unwrap();
+        let contract: Vec<&str> =
+            service.method.iter().map(prost_types::MethodDescriptorProto::name).collect();
         assert_eq!(contract, Rpc::ALL.map(Rpc::name));
     }
 }

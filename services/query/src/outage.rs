@@ -33,9 +33,10 @@ impl Outage {
                     ErrorCode::StoreUnavailable,
                     "the store does not answer; try again shortly".to_owned(),
                 ),
-                StoreError::Rejected(_) => {
-                    Refusal::Error(ErrorCode::Internal, "the store could not read this; the log says why".to_owned())
-                }
+                StoreError::Rejected(_) => Refusal::Error(
+                    ErrorCode::Internal,
+                    "the store could not read this; the log says why".to_owned(),
+                ),
             }
         })
     }
@@ -78,7 +79,8 @@ mod tests {
     #[test]
     fn callers_are_not_told_what_the_store_said() {
         let outage = Outage::new(Arc::new(ManualClock::default()));
-        let refusal = outage.check::<()>(Err(StoreError::Unavailable("db.internal:5432".into()))).unwrap_err();
+        let refusal =
+            outage.check::<()>(Err(StoreError::Unavailable("db.internal:5432".into()))).unwrap_err();
         assert_eq!(refusal.code(), ErrorCode::StoreUnavailable);
         assert!(!format!("{refusal:?}").contains("db.internal"));
     }

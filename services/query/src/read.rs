@@ -37,16 +37,25 @@ impl Reads {
     pub(crate) async fn comments(&self, asked: Comments) -> Result<pb::ListCommentsResponse, Refusal> {
         let Comments { site, filter, page } = asked;
         let rows = self.store.comments(&site, &filter, page.after.as_ref(), page.rows()).await;
-        let accepted = |row: &StoredComment| CommentPosition { time: row.accept_time, comment: row.name.comment.clone() };
+        let accepted = |row: &StoredComment| CommentPosition {
+            time: row.accept_time,
+            comment: row.name.comment.clone(),
+        };
         let (comments, next_page_token) = page.cut(self.outage.check(rows)?, accepted, present::comment);
         Ok(pb::ListCommentsResponse { comments, next_page_token })
     }
 
     /// What readers of a thread see, oldest first.
-    pub(crate) async fn published(&self, asked: Published) -> Result<pb::ListPublishedCommentsResponse, Refusal> {
+    pub(crate) async fn published(
+        &self,
+        asked: Published,
+    ) -> Result<pb::ListPublishedCommentsResponse, Refusal> {
         let Published { site, thread, page } = asked;
         let rows = self.store.published(&site, &thread, page.after.as_ref(), page.rows()).await;
-        let created = |row: &StoredComment| CommentPosition { time: row.create_time, comment: row.name.comment.clone() };
+        let created = |row: &StoredComment| CommentPosition {
+            time: row.create_time,
+            comment: row.name.comment.clone(),
+        };
         let (comments, next_page_token) = page.cut(self.outage.check(rows)?, created, present::comment);
         Ok(pb::ListPublishedCommentsResponse { comments, next_page_token })
     }

@@ -210,7 +210,8 @@ impl Check {
         let revision = match revision {
             0 => Some(None),
             given => {
-                let wrong = |_| Violation::new("revision", "OUT_OF_RANGE", "is at least 1, or 0 for the newest");
+                let wrong =
+                    |_| Violation::new("revision", "OUT_OF_RANGE", "is at least 1, or 0 for the newest");
                 self.keep(Revision::new(given).map_err(wrong)).map(Some)
             }
         };
@@ -313,8 +314,10 @@ mod tests {
 
     #[test]
     fn hundreds_of_bad_threads_do_not_overflow_a_header() {
-        let mut request =
-            pb::CountPublishedCommentsRequest { parent: "sites/blog".into(), threads: vec!["a/b".into(); 500] };
+        let mut request = pb::CountPublishedCommentsRequest {
+            parent: "sites/blog".into(),
+            threads: vec!["a/b".into(); 500],
+        };
         assert_eq!(fields(counts(&request)).len(), MAX_VIOLATIONS);
         request.threads.push("c".into());
         assert_eq!(fields(counts(&request)), ["threads"]);
@@ -333,7 +336,9 @@ mod tests {
 
     #[test]
     fn tokens_are_bound_to_site_and_method() {
-        let scope = watched(&pb::WatchEventsRequest { parent: "sites/a".into(), ..Default::default() }).unwrap().scope;
+        let scope = watched(&pb::WatchEventsRequest { parent: "sites/a".into(), ..Default::default() })
+            .unwrap()
+            .scope;
         let cursor = EventCursor { epoch: 3, sequence: 4 };
         let resume_token = scope.seal(&cursor);
         let resume = |parent: &str| {
@@ -344,6 +349,9 @@ mod tests {
             })
         };
         assert_eq!(resume("sites/a").unwrap().start, Start::After(cursor));
-        assert!(matches!(resume("sites/b"), Err(Refusal::Error(moderato_domain::ErrorCode::TokenInvalid, _))));
+        assert!(matches!(
+            resume("sites/b"),
+            Err(Refusal::Error(moderato_domain::ErrorCode::TokenInvalid, _))
+        ));
     }
 }

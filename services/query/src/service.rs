@@ -75,7 +75,10 @@ impl QueryService for Query {
         Ok(Response::new(self.reads.comment(&asked).await?))
     }
 
-    async fn list_comments(&self, request: Request<pb::ListCommentsRequest>) -> Answer<pb::ListCommentsResponse> {
+    async fn list_comments(
+        &self,
+        request: Request<pb::ListCommentsRequest>,
+    ) -> Answer<pb::ListCommentsResponse> {
         let (_, asked) = self.admit(Rpc::ListComments, &request, request::comments)?;
         Ok(Response::new(self.reads.comments(asked).await?))
     }
@@ -101,7 +104,10 @@ impl QueryService for Query {
         Ok(Response::new(self.reads.verdict(&asked).await?))
     }
 
-    async fn list_verdicts(&self, request: Request<pb::ListVerdictsRequest>) -> Answer<pb::ListVerdictsResponse> {
+    async fn list_verdicts(
+        &self,
+        request: Request<pb::ListVerdictsRequest>,
+    ) -> Answer<pb::ListVerdictsResponse> {
         let (_, asked) = self.admit(Rpc::ListVerdicts, &request, request::verdicts)?;
         Ok(Response::new(self.reads.verdicts(asked).await?))
     }

@@ -35,14 +35,20 @@ impl Worker {
         let unknown_sites = self.unknown_sites(records);
         let known: Vec<NewRecord>;
         let batch = if unknown_sites.iter().any(|unknown| *unknown) {
-            known = records.iter().zip(&unknown_sites).filter(|(_, u)| !**u).map(|(r, _)| r.clone()).collect();
+            known =
+                records.iter().zip(&unknown_sites).filter(|(_, u)| !**u).map(|(r, _)| r.clone()).collect();
             &known[..]
         } else {
             records
         };
         let mut fates = self.commit(batch).await?.into_iter();
         let no_site = || Fate::Retry("the site is not known to this worker".to_owned());
-        Some(unknown_sites.into_iter().map(|unknown| if unknown { no_site() } else { fates.next().unwrap_or_else(no_site) }).collect())
+        Some(
+            unknown_sites
+                .into_iter()
+                .map(|unknown| if unknown { no_site() } else { fates.next().unwrap_or_else(no_site) })
+                .collect(),
+        )
     }
 
     async fn commit(&self, batch: &[NewRecord]) -> Option<Vec<Fate>> {
@@ -51,7 +57,9 @@ impl Worker {
         self.deps.metrics.observe("record", watch.elapsed());
         self.deps.metrics.batch_size.observe(batch.len() as f64);
         match result {
-            Ok(outcomes) => Some(batch.iter().zip(outcomes).map(|(record, outcome)| self.fate(record, outcome)).collect()),
+            Ok(outcomes) => {
+                Some(batch.iter().zip(outcomes).map(|(record, outcome)| self.fate(record, outcome)).collect())
+            }
             Err(why) if batch.len() == 1 => Some(vec![Fate::Dead(format!("the store refused it: {why}"))]),
             Err(why) => {
                 tracing::warn!(why, size = batch.len(), "the store refused a batch; recording singly");
@@ -73,7 +81,9 @@ impl Worker {
             Recorded::Stale => ("stale", Fate::Done),
             Recorded::Conflict => (
                 "conflict",
-                Fate::Dead("this revision was recorded before with other content; the first one stays".to_owned()),
+                Fate::Dead(
+                    "this revision was recorded before with other content; the first one stays".to_owned(),
+                ),
             ),
         };
         metrics.recorded.get_or_create(&OutcomeLabel { outcome: label }).inc();

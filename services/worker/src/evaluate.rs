@@ -64,7 +64,9 @@ impl Worker {
     async fn send_to_retry(&self, parent: &Envelope, origin: &Origin, why: &str) -> bool {
         let delays = moderato_queue::RETRY_DELAYS;
         let Some(delay) = delays.get(parent.attempt as usize) else {
-            return self.send_to_dead(parent, origin, &format!("{why}; gave up after {} retries", parent.attempt)).await;
+            return self
+                .send_to_dead(parent, origin, &format!("{why}; gave up after {} retries", parent.attempt))
+                .await;
         };
         self.deps.metrics.retried.inc();
         self.publish(Route::Retry(*delay), origin.alone(parent).for_retry(why)).await

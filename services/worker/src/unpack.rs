@@ -40,9 +40,9 @@ impl Worker {
     pub(crate) async fn unpack(&self, batch: Vec<Delivery>) -> Unpacked {
         let mut unpacked = Unpacked::default();
         for delivery in batch {
-            let items = match readable(&delivery).and_then(|()| {
-                internal::decode(&delivery.envelope.body).map_err(|error| error.to_string())
-            }) {
+            let items = match readable(&delivery)
+                .and_then(|()| internal::decode(&delivery.envelope.body).map_err(|error| error.to_string()))
+            {
                 Ok(items) if !items.is_empty() => items,
                 Ok(_) => {
                     self.give_up(delivery, "the body holds no submission").await;
@@ -135,10 +135,16 @@ impl Worker {
 fn readable(delivery: &Delivery) -> Result<(), String> {
     let envelope = &delivery.envelope;
     if envelope.kind != KIND_SUBMISSIONS {
-        return Err(format!("unknown message type {:?}; this release reads {KIND_SUBMISSIONS:?}", envelope.kind));
+        return Err(format!(
+            "unknown message type {:?}; this release reads {KIND_SUBMISSIONS:?}",
+            envelope.kind
+        ));
     }
     if envelope.schema == 0 || envelope.schema > SCHEMA {
-        return Err(format!("schema {} is not readable by this release, which reads 1 to {SCHEMA}", envelope.schema));
+        return Err(format!(
+            "schema {} is not readable by this release, which reads 1 to {SCHEMA}",
+            envelope.schema
+        ));
     }
     Ok(())
 }

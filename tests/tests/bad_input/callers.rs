@@ -2,8 +2,8 @@
 
 use moderato_api::pb::ingest::{CheckCommentRequest, EditCommentRequest, WithdrawCommentRequest};
 use moderato_api::pb::query::{
-    AwaitVerdictRequest, CountPublishedCommentsRequest, GetCommentRequest, GetVerdictRequest, ListCommentsRequest,
-    ListPublishedCommentsRequest, ListVerdictsRequest, WatchEventsRequest,
+    AwaitVerdictRequest, CountPublishedCommentsRequest, GetCommentRequest, GetVerdictRequest,
+    ListCommentsRequest, ListPublishedCommentsRequest, ListVerdictsRequest, WatchEventsRequest,
 };
 use moderato_tests::deployment::{Deployment, SITE};
 use moderato_tests::eventually;
@@ -17,11 +17,16 @@ use crate::support::{
 };
 
 /// Every call there is, on this site, with this key: the name of the call and how it was refused.
-async fn every_call(deployment: &Deployment, key: Option<&str>, site: &str) -> Vec<(&'static str, Option<Status>)> {
+async fn every_call(
+    deployment: &Deployment,
+    key: Option<&str>,
+    site: &str,
+) -> Vec<(&'static str, Option<Status>)> {
     let (mut ingest, mut query) = (deployment.ingest_as(key), deployment.query_as(key));
     let comment = format!("{site}/comments/c1");
     let text = "May I come in?";
-    let submit = moderato_api::pb::ingest::SubmitCommentRequest { parent: site.into(), ..submission("x", "p", text) };
+    let submit =
+        moderato_api::pb::ingest::SubmitCommentRequest { parent: site.into(), ..submission("x", "p", text) };
     let check = CheckCommentRequest { parent: site.into(), comment: Some(draft("p", text)) };
     let edit = EditCommentRequest {
         name: comment.clone(),
@@ -31,8 +36,10 @@ async fn every_call(deployment: &Deployment, key: Option<&str>, site: &str) -> V
     };
     let withdraw = WithdrawCommentRequest { name: comment.clone(), ..WithdrawCommentRequest::default() };
     let list = ListCommentsRequest { parent: site.into(), ..ListCommentsRequest::default() };
-    let published =
-        ListPublishedCommentsRequest { parent: format!("{site}/threads/p"), ..ListPublishedCommentsRequest::default() };
+    let published = ListPublishedCommentsRequest {
+        parent: format!("{site}/threads/p"),
+        ..ListPublishedCommentsRequest::default()
+    };
     let count = CountPublishedCommentsRequest { parent: site.into(), threads: vec!["p".into()] };
     let await_verdict = AwaitVerdictRequest { comment: comment.clone(), ..AwaitVerdictRequest::default() };
     let verdicts = ListVerdictsRequest { parent: comment.clone(), ..ListVerdictsRequest::default() };
@@ -54,7 +61,13 @@ async fn every_call(deployment: &Deployment, key: Option<&str>, site: &str) -> V
     ]
 }
 
-async fn every_call_is_refused(deployment: &Deployment, key: Option<&str>, site: &str, code: Code, reason: &str) {
+async fn every_call_is_refused(
+    deployment: &Deployment,
+    key: Option<&str>,
+    site: &str,
+    code: Code,
+    reason: &str,
+) {
     for (call, status) in every_call(deployment, key, site).await {
         refused(status.map_or(Ok(call), Err), code, reason);
     }
@@ -71,7 +84,10 @@ async fn a_call_without_a_good_key_is_refused_at_every_method() {
     let other_secret = format!("{id}.{}", "0".repeat(64));
     for wrong in ["letmein", &unknown, &other_secret, &good.to_uppercase(), &format!("{good}0"), id] {
         every_call_is_refused(&deployment, Some(wrong), SITE, Code::Unauthenticated, "KEY_REJECTED").await;
-        let stream = deployment.ingest_as(Some(wrong)).submit_comments(tokio_stream::iter([item("x", "Hello?")])).await;
+        let stream = deployment
+            .ingest_as(Some(wrong))
+            .submit_comments(tokio_stream::iter([item("x", "Hello?")]))
+            .await;
         refused(stream, Code::Unauthenticated, "KEY_REJECTED");
     }
     undisturbed(&deployment, 0).await;
@@ -88,11 +104,16 @@ async fn a_revoked_key_stops_working_also_in_streams_that_are_open() {
     let first = stream.message().await.expect("an answer").expect("an answer");
     let name = name_of(first.results[0].result.as_ref().expect("yes or no")).to_owned();
     let watch = WatchEventsRequest { parent: SITE.into(), ..WatchEventsRequest::default() };
-    let mut events = deployment.query_as(Some(&key)).watch_events(watch).await.expect("a good key").into_inner();
+    let mut events =
+        deployment.query_as(Some(&key)).watch_events(watch).await.expect("a good key").into_inner();
 
     deployment.cli_ok(&["keys", "revoke", &key]).await;
     let status = eventually("the key is refused", DEADLINE, async || {
-        deployment.ingest_as(Some(&key)).submit_comment(submission("after", "post-1", "Still here?")).await.err()
+        deployment
+            .ingest_as(Some(&key))
+            .submit_comment(submission("after", "post-1", "Still here?"))
+            .await
+            .err()
     })
     .await;
     refused::<()>(Err(status), Code::Unauthenticated, "KEY_REJECTED");
@@ -125,7 +146,8 @@ async fn a_key_of_another_site_does_nothing_here_and_learns_nothing() {
 
     every_call_is_refused(&deployment, Some(&key), SITE, Code::PermissionDenied, "PERMISSION_DENIED").await;
     // Another site that exists, one that does not, a comment that exists: told in the same words.
-    let ask = async |name: String| deployment.query_as(Some(&key)).get_comment(GetCommentRequest { name }).await;
+    let ask =
+        async |name: String| deployment.query_as(Some(&key)).get_comment(GetCommentRequest { name }).await;
     let exists = refused(ask(secret.clone()).await, Code::PermissionDenied, "PERMISSION_DENIED");
     let elsewhere = ask("sites/nowhere/comments/c1".to_owned()).await;
     let elsewhere = refused(elsewhere, Code::PermissionDenied, "PERMISSION_DENIED");
@@ -135,7 +157,8 @@ async fn a_key_of_another_site_does_nothing_here_and_learns_nothing() {
     let mut own = item("own", "A comment on the news, thank you.");
     own.submission.as_mut().expect("given").parent = "sites/news".to_owned();
     let items = [item("foreign", "I do not belong here."), own];
-    let (answers, status) = answers(deployment.ingest_as(Some(&key)).submit_comments(tokio_stream::iter(items)).await).await;
+    let (answers, status) =
+        answers(deployment.ingest_as(Some(&key)).submit_comments(tokio_stream::iter(items)).await).await;
     refused_item(&answers[0], Code::PermissionDenied, "PERMISSION_DENIED");
     assert!(name_of(&answers[1]).starts_with("sites/news/comments/"));
     assert!(status.is_none(), "{status:?}");
@@ -158,9 +181,11 @@ async fn a_key_does_only_what_its_roles_allow() {
         let denied = status.as_ref().is_some_and(|status| status.code() == Code::PermissionDenied);
         assert_eq!(denied, !writes.contains(&call), "a submitter's {call}: {status:?}");
     }
-    let submit = deployment.ingest_as(Some(&reader)).submit_comment(submission("r", "post-1", "Let me write")).await;
+    let submit =
+        deployment.ingest_as(Some(&reader)).submit_comment(submission("r", "post-1", "Let me write")).await;
     refused(submit, Code::PermissionDenied, "PERMISSION_DENIED");
-    let stream = deployment.ingest_as(Some(&reader)).submit_comments(tokio_stream::iter([item("r", "Let me")])).await;
+    let stream =
+        deployment.ingest_as(Some(&reader)).submit_comments(tokio_stream::iter([item("r", "Let me")])).await;
     refused(stream, Code::PermissionDenied, "PERMISSION_DENIED");
     undisturbed(&deployment, 0).await;
 }

@@ -9,7 +9,9 @@ use moderato_tests::sample::submission;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::{DEADLINE, accepted, answers, item, name_of, refused, refused_item, undisturbed, verdict};
+use crate::support::{
+    DEADLINE, accepted, answers, item, name_of, refused, refused_item, undisturbed, verdict,
+};
 
 /// What the queue of these tests holds.
 const MAX_MESSAGES: (&str, &str) = ("MODERATO_QUEUE_MAX_MESSAGES", "5");
@@ -43,7 +45,8 @@ async fn a_full_queue_refuses_until_a_worker_makes_room(deployment: &Deployment)
     let (code, body) = deployment.health("ingest", "/readyz").await.expect("it lives");
     assert_eq!(code, 200, "{body}");
     let items = [item("full-stream-1", "Room for one more?"), item("", "")];
-    let (answers, status) = answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
+    let (answers, status) =
+        answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
     refused_item(&answers[0], Code::ResourceExhausted, "QUEUE_FULL");
     refused_item(&answers[1], Code::InvalidArgument, "INVALID_FIELDS");
     assert!(status.is_none(), "{status:?}");
@@ -94,7 +97,8 @@ async fn a_full_disk_refuses_until_there_is_space_and_loses_nothing_that_was_ack
         let again = deployment.ingest().submit_comment(submission("disk-again", "post-1", &body)).await;
         refused(again, Code::Unavailable, "QUEUE_UNAVAILABLE");
     }
-    let (answers, _) = answers(deployment.ingest().submit_comments(tokio_stream::iter([item("s", &body)])).await).await;
+    let (answers, _) =
+        answers(deployment.ingest().submit_comments(tokio_stream::iter([item("s", &body)])).await).await;
     refused_item(&answers[0], Code::Unavailable, "QUEUE_UNAVAILABLE");
     assert_eq!(deployment.health("all", "/livez").await.expect("it lives").0, 200);
     verdict(&deployment, &before, 1).await;
@@ -116,7 +120,8 @@ async fn a_full_disk_refuses_until_there_is_space_and_loses_nothing_that_was_ack
     for name in taken.values().chain([&before]) {
         verdict(&deployment, name, 1).await;
     }
-    let stream = deployment.ingest().submit_comments(tokio_stream::iter([item("disk-stream", "Space!")])).await;
+    let stream =
+        deployment.ingest().submit_comments(tokio_stream::iter([item("disk-stream", "Space!")])).await;
     name_of(&crate::support::answers(stream).await.0[0]);
     undisturbed(&deployment, 0).await;
 }

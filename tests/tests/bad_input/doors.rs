@@ -19,7 +19,8 @@ use crate::support::undisturbed;
 
 /// A certificate for this host that signs itself, and its key, as files.
 fn certificate(folder: &Path, name: &str) -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("made");
+    let made =
+        rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("made");
     let path = |kind: &str| folder.join(format!("{name}.{kind}.pem")).display().to_string();
     std::fs::write(path("cert"), made.cert.pem()).expect("written");
     std::fs::write(path("key"), made.signing_key.serialize_pem()).expect("written");
@@ -30,7 +31,8 @@ async fn connect(url: String, trusted: Option<&str>) -> Result<Channel, tonic::t
     let mut endpoint = Endpoint::from_shared(url).expect("a URL");
     if let Some(file) = trusted {
         let authority = Certificate::from_pem(std::fs::read(file).expect("a file"));
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().ca_certificate(authority)).expect("a certificate");
+        endpoint =
+            endpoint.tls_config(ClientTlsConfig::new().ca_certificate(authority)).expect("a certificate");
     }
     endpoint.connect().await
 }
@@ -48,8 +50,8 @@ async fn an_encrypted_door_serves_who_trusts_it_and_refuses_plain_text() {
     let (other, _) = certificate(folder.path(), "other");
     let settings = [("MODERATO_TLS_CERT", cert.as_str()), ("MODERATO_TLS_KEY", key.as_str())];
     let deployment = Deployment::embedded_with(&settings).await;
-    let plain = deployment.endpoint("ingest");
-    let encrypted = plain.replace("http://", "https://");
+    let encrypted = deployment.endpoint("ingest");
+    let plain = encrypted.replace("https://", "http://");
     let api_key = deployment.key();
 
     let trusted = connect(encrypted.clone(), Some(&cert)).await.expect("the certificate is trusted");
@@ -65,7 +67,7 @@ async fn an_encrypted_door_serves_who_trusts_it_and_refuses_plain_text() {
     assert!(checked.contains("ALLOW"), "{checked}");
     let trusted = connect(encrypted, Some(&cert)).await.expect("it still serves");
     submit(trusted, &api_key, "tls-2").await.expect("accepted");
-    assert_eq!(deployment.health("all", "/readyz").await.expect("it lives").0, 200);
+    undisturbed(&deployment, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +85,8 @@ async fn files_that_are_no_certificate_stop_the_start_and_are_named() {
         let mut command = moderato();
         command.args(["serve", "--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"]);
         command.envs([("MODERATO_TLS_CERT", cert), ("MODERATO_TLS_KEY", key)]).current_dir(folder.path());
-        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+        let output =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains(expected), "{expected:?} is missing in {told}");
@@ -104,7 +107,10 @@ async fn health_and_reflection_answer_without_a_key() {
     let unknown = health.check(HealthCheckRequest { service: "moderato.gossip.v1.Gossip".into() }).await;
     assert_eq!(unknown.expect_err("unknown").code(), Code::NotFound);
 
-    let ask = |message_request| ServerReflectionRequest { host: String::new(), message_request: Some(message_request) };
+    let ask = |message_request| ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(message_request),
+    };
     let questions = [
         ask(MessageRequest::ListServices(String::new())),
         ask(MessageRequest::FileContainingSymbol(services[1].to_owned())),
@@ -113,14 +119,20 @@ async fn health_and_reflection_answer_without_a_key() {
     let mut listed = Vec::new();
     let mut found = None;
     for question in questions {
-        let stream = ServerReflectionClient::new(channel.clone()).server_reflection_info(tokio_stream::iter([question])).await;
+        let stream = ServerReflectionClient::new(channel.clone())
+            .server_reflection_info(tokio_stream::iter([question]))
+            .await;
         let answer = stream.expect("an answer").into_inner().message().await;
         match answer.map(|answer| answer.and_then(|answer| answer.message_response)) {
             Ok(Some(MessageResponse::ListServicesResponse(list))) => {
                 listed = list.service.into_iter().map(|service| service.name).collect();
             }
-            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => found = Some(files.file_descriptor_proto.len()),
-            Ok(Some(MessageResponse::ErrorResponse(error))) => assert_eq!(Code::from(error.error_code), Code::NotFound),
+            Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
+                found = Some(files.file_descriptor_proto.len())
+            }
+            Ok(Some(MessageResponse::ErrorResponse(error))) => {
+                assert_eq!(Code::from(error.error_code), Code::NotFound)
+            }
             Err(status) => assert_eq!(status.code(), Code::NotFound),
             answer => panic!("{answer:?}"),
         }

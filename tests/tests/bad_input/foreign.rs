@@ -30,7 +30,9 @@ async fn queue(deployment: &Deployment) -> Arc<dyn Queue> {
         Some(url) => RabbitMq::connect(url, RabbitMqOptions::default()).await.expect("the broker is there"),
         None => {
             let file = deployment.data_dir().join("moderato.db");
-            Arc::new(SqliteFile::open(file, SqliteOptions::default()).await.expect("the file is there").queue())
+            Arc::new(
+                SqliteFile::open(file, SqliteOptions::default()).await.expect("the file is there").queue(),
+            )
         }
     }
 }
@@ -60,7 +62,8 @@ fn comment(site: &str, id: &str) -> Bytes {
 
 /// A message without any property, to the default exchange.
 async fn publish_bare(amqp_url: &str, body: &[u8]) {
-    let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await.expect("the broker is there");
+    let connection =
+        Connection::connect(amqp_url, ConnectionProperties::default()).await.expect("the broker is there");
     let channel = connection.create_channel().await.expect("a channel");
     let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
     let published = channel.basic_publish("".into(), "moderato.work".into(), options, body, properties).await;
@@ -81,7 +84,11 @@ async fn messages_that_cannot_be_read_become_dead_letters_with_the_reason(deploy
     ];
     match deployment.setting("AMQP_URL") {
         Some(url) => publish_bare(url, b"what is this?").await,
-        None => messages.push(Envelope { kind: String::new(), schema: 0, ..envelope(6, 1, &b"what is this?"[..]) }),
+        None => messages.push(Envelope {
+            kind: String::new(),
+            schema: 0,
+            ..envelope(6, 1, &b"what is this?"[..])
+        }),
     }
     for message in messages {
         queue.publish(Route::Work, message).await.expect("stored");
@@ -137,7 +144,10 @@ async fn one_bad_submission_in_a_group_is_given_up_alone(deployment: &Deployment
     for letter in &letters {
         let shown = deployment.cli_ok(&["queue", "dead", "show", &letter.id]).await;
         assert!(shown.contains("1 submissions"), "alone: {shown}");
-        assert!(!shown.contains("id before") && !shown.contains("id after"), "without its neighbours: {shown}");
+        assert!(
+            !shown.contains("id before") && !shown.contains("id after"),
+            "without its neighbours: {shown}"
+        );
     }
     undisturbed(deployment, 2).await;
 }
@@ -149,7 +159,10 @@ async fn a_comment_of_a_site_that_was_not_known_is_redriven_once_it_is(deploymen
     let message = Envelope { attempt, ..envelope(1, 1, comment("later", "early-bird")) };
     queue.publish(Route::Work, message).await.expect("stored");
     let letters = until_dead(deployment, 1).await;
-    assert!(letters[0].line.contains("the site is not known to this worker; gave up after 4 retries"), "{letters:?}");
+    assert!(
+        letters[0].line.contains("the site is not known to this worker; gave up after 4 retries"),
+        "{letters:?}"
+    );
 
     deployment.cli_ok(&["sites", "create", "later"]).await;
     let key = crate::support::new_key(deployment, "later", "reader").await;

@@ -8,7 +8,11 @@ use moderato_tests::deployment::{Deployment, SITE};
 use crate::support::undisturbed;
 
 /// Imports a file; what it printed, and field and reason of every refused line.
-async fn import(deployment: &Deployment, name: &str, bytes: &[u8]) -> (String, BTreeMap<u64, (String, String)>) {
+async fn import(
+    deployment: &Deployment,
+    name: &str,
+    bytes: &[u8],
+) -> (String, BTreeMap<u64, (String, String)>) {
     let folder = deployment.data_dir();
     let (file, refusals) = (folder.join(name), folder.join(format!("{name}.refused.csv")));
     std::fs::write(&file, bytes).expect("written");
@@ -23,7 +27,10 @@ async fn import(deployment: &Deployment, name: &str, bytes: &[u8]) -> (String, B
 }
 
 fn refusals(expected: &[(u64, &str, &str)]) -> BTreeMap<u64, (String, String)> {
-    expected.iter().map(|(line, field, reason)| (*line, ((*field).to_owned(), (*reason).to_owned()))).collect()
+    expected
+        .iter()
+        .map(|(line, field, reason)| (*line, ((*field).to_owned(), (*reason).to_owned())))
+        .collect()
 }
 
 async fn bodies(deployment: &Deployment) -> Vec<String> {

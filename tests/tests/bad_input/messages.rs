@@ -55,10 +55,12 @@ async fn ten_megabytes_are_too_large_at_every_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_megabytes_in_a_stream_end_it_after_the_items_before_are_answered() {
     let deployment = Deployment::embedded().await;
-    let mut items: Vec<_> = (0..20).map(|n| item(&format!("s-{n}"), &format!("Comment number {n}, thank you."))).collect();
+    let mut items: Vec<_> =
+        (0..20).map(|n| item(&format!("s-{n}"), &format!("Comment number {n}, thank you."))).collect();
     items.push(item("huge", &"x".repeat(TEN_MEGABYTES)));
     items.push(item("behind", "Nobody reads this far."));
-    let (answers, status) = answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
+    let (answers, status) =
+        answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
     assert_eq!(answers.len(), 20);
     refused(status.map_or(Ok(()), Err), Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
     for answer in &answers {
@@ -71,7 +73,8 @@ async fn ten_megabytes_in_a_stream_end_it_after_the_items_before_are_answered() 
 async fn bytes_that_are_no_message_are_malformed_at_every_door() {
     let deployment = Deployment::embedded().await;
     // Field 1, two bytes that are not UTF-8; a field that ends too early; an endless varint.
-    let broken: [&'static [u8]; 3] = [b"\x0a\x02\xff\xfe", b"\x0a\x7fshort", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"];
+    let broken: [&'static [u8]; 3] =
+        [b"\x0a\x02\xff\xfe", b"\x0a\x7fshort", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"];
     for bytes in broken {
         for (role, method) in [
             ("ingest", "/moderato.ingest.v1.IngestService/SubmitComment"),
@@ -89,7 +92,11 @@ async fn bytes_that_are_no_message_are_malformed_at_every_door() {
     let at = body.windows(4).position(|window| window == b"caf?").expect("the text") + 3;
     body[at] = 0xe9;
     let method = "/moderato.ingest.v1.IngestService/SubmitComment";
-    refused(call_raw(&deployment, "ingest", method, body.into()).await, Code::InvalidArgument, "MALFORMED_MESSAGE");
+    refused(
+        call_raw(&deployment, "ingest", method, body.into()).await,
+        Code::InvalidArgument,
+        "MALFORMED_MESSAGE",
+    );
     // No such method, no such service.
     for method in ["/moderato.ingest.v1.IngestService/Moderate", "/moderato.gossip.v1.Gossip/Tell"] {
         let unknown = call_raw(&deployment, "ingest", method, Bytes::new()).await;
@@ -114,7 +121,8 @@ async fn invalid_utf8_in_a_stream_ends_it_after_the_items_before_are_answered() 
         match stream.message().await {
             Ok(Some(bytes)) => {
                 let response = SubmitCommentsResponse::decode(bytes).expect("a response");
-                let answers = response.results.iter().map(|result| result.result.as_ref().expect("yes or no"));
+                let answers =
+                    response.results.iter().map(|result| result.result.as_ref().expect("yes or no"));
                 names.extend(answers.map(|answer| name_of(answer).to_owned()));
             }
             Ok(None) => break None,
@@ -133,7 +141,11 @@ async fn invalid_utf8_in_a_stream_ends_it_after_the_items_before_are_answered() 
 async fn connections_that_speak_something_else_are_closed() {
     let deployment = Deployment::embedded().await;
     let address = deployment.endpoint("ingest").replace("http://", "");
-    for greeting in [&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", &[0; 4096]] {
+    for greeting in [
+        &b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        &[0; 4096],
+    ] {
         let mut socket = TcpStream::connect(&address).await.expect("it listens");
         socket.write_all(greeting).await.expect("written");
         let mut answer = Vec::new();
@@ -150,7 +162,8 @@ async fn what_a_vanished_client_was_told_is_accepted_gets_its_verdict() {
     let url = deployment.endpoint("ingest");
     let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let proxy = ChaosProxy::start(port).await;
-    let channel = Endpoint::from_shared(proxy.through(&url)).expect("a URL").connect().await.expect("it connects");
+    let channel =
+        Endpoint::from_shared(proxy.through(&url)).expect("a URL").connect().await.expect("it connects");
 
     // A client that sends on and on, and reads a few answers.
     let (items, receiver) = mpsc::channel(1);
@@ -165,7 +178,8 @@ async fn what_a_vanished_client_was_told_is_accepted_gets_its_verdict() {
     });
     let mut request = Request::new(ReceiverStream::new(receiver));
     authorize(&deployment, &mut request);
-    let mut stream = IngestServiceClient::new(channel).submit_comments(request).await.expect("it opens").into_inner();
+    let mut stream =
+        IngestServiceClient::new(channel).submit_comments(request).await.expect("it opens").into_inner();
     let mut told = Vec::new();
     while told.len() < 50 {
         let message = stream.message().await.expect("an open stream").expect("an open stream");
@@ -196,7 +210,11 @@ async fn what_a_vanished_client_was_told_is_accepted_gets_its_verdict() {
 }
 
 async fn raw(deployment: &Deployment, role: &'static str) -> tonic::client::Grpc<Channel> {
-    let channel = Endpoint::from_shared(deployment.endpoint(role)).expect("a URL").connect().await.expect("it connects");
+    let channel = Endpoint::from_shared(deployment.endpoint(role))
+        .expect("a URL")
+        .connect()
+        .await
+        .expect("it connects");
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.expect("connected");
     grpc
@@ -208,7 +226,12 @@ fn authorize<T>(deployment: &Deployment, request: &mut Request<T>) {
 }
 
 /// A unary call of any bytes.
-async fn call_raw(deployment: &Deployment, role: &'static str, method: &'static str, bytes: Bytes) -> Result<Bytes, Status> {
+async fn call_raw(
+    deployment: &Deployment,
+    role: &'static str,
+    method: &'static str,
+    bytes: Bytes,
+) -> Result<Bytes, Status> {
     let mut request = Request::new(bytes);
     authorize(deployment, &mut request);
     let path = method.parse().expect("a path");

@@ -1,7 +1,9 @@
 //! Retries with other content; edits of the wrong comment, or too late.
 
 use moderato_api::pb::ingest::{EditCommentRequest, WithdrawCommentRequest};
-use moderato_api::pb::query::{AwaitVerdictRequest, GetCommentRequest, GetVerdictRequest, ListVerdictsRequest};
+use moderato_api::pb::query::{
+    AwaitVerdictRequest, GetCommentRequest, GetVerdictRequest, ListVerdictsRequest,
+};
 use moderato_api::pb::types::State;
 use moderato_tests::deployment::{Deployment, SITE};
 use moderato_tests::eventually;
@@ -50,7 +52,10 @@ async fn a_conflict_that_ingest_cannot_know_becomes_a_dead_letter_and_the_first_
     assert_eq!(accepted(&deployment, "once", OTHER).await, name);
 
     let letters = until_dead(&deployment, 1).await;
-    assert!(letters[0].line.contains("recorded before with other content; the first one stays"), "{letters:?}");
+    assert!(
+        letters[0].line.contains("recorded before with other content; the first one stays"),
+        "{letters:?}"
+    );
     let shown = deployment.cli_ok(&["queue", "dead", "show", &letters[0].id]).await;
     assert!(shown.contains(&name) && shown.contains(OTHER), "{shown}");
     assert_eq!(stored(&deployment, &name).await.body, FIRST);

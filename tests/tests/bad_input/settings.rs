@@ -14,7 +14,8 @@ async fn run(arguments: &[&str], file: &str, variables: &[(&str, &str)]) -> (Out
     let mut command = moderato();
     command.args(arguments).args(["--config", "moderato.toml"]).envs(variables.iter().copied());
     command.current_dir(folder.path());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    let output =
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
     (output, folder)
 }
 
@@ -33,7 +34,8 @@ async fn refuses_to_start(file: &str, variables: &[(&str, &str)], expected: &str
 async fn unknown_keys_and_variables_are_refused_with_the_nearest_name() {
     let file = "[worker]\nbacth = 16\n";
     refuses_to_start(file, &[], "there is no key `worker.bacth`; did you mean `worker.batch`?").await;
-    refuses_to_start("[quue]\nprefix = \"x\"\n", &[], "there is no section `quue`; did you mean `queue`?").await;
+    refuses_to_start("[quue]\nprefix = \"x\"\n", &[], "there is no section `quue`; did you mean `queue`?")
+        .await;
     let variable = [("MODERATO_QUEUE_MAX_MESAGES", "5")];
     let expected = "no variable `MODERATO_QUEUE_MAX_MESAGES`; did you mean `MODERATO_QUEUE_MAX_MESSAGES`?";
     refuses_to_start("", &variable, expected).await;
@@ -43,7 +45,8 @@ async fn unknown_keys_and_variables_are_refused_with_the_nearest_name() {
 async fn values_that_make_no_sense_are_refused_where_they_stand() {
     let variable = [("MODERATO_WORKER_BATCH", "many")];
     refuses_to_start("", &variable, "MODERATO_WORKER_BATCH: `worker.batch` must be a whole number").await;
-    refuses_to_start("[worker]\nbatch = 0\n", &[], "moderato.toml: `worker.batch` must be a whole number").await;
+    refuses_to_start("[worker]\nbatch = 0\n", &[], "moderato.toml: `worker.batch` must be a whole number")
+        .await;
     refuses_to_start("roles = [\"cook\"]\n", &[], "moderato.toml: `roles` must be").await;
     refuses_to_start("[listen\n", &[], "moderato.toml is not TOML").await;
     refuses_to_start("[tls]\ncert = \"c.pem\"\n", &[], "tls.cert is set but tls.key is not").await;
@@ -57,7 +60,8 @@ async fn values_that_make_no_sense_are_refused_where_they_stand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn contradictions_are_warned_about_and_do_not_stop_the_start() {
     let settings = [("MODERATO_WORKER_PREFETCH", "10"), ("MODERATO_INGEST_STREAM_IN_FLIGHT", "8")];
-    let warnings = ["worker.prefetch 10 is smaller than worker.batch 256", "ingest.stream_in_flight 8 is smaller"];
+    let warnings =
+        ["worker.prefetch 10 is smaller than worker.batch 256", "ingest.stream_in_flight 8 is smaller"];
     let deployment = Deployment::embedded_with(&settings).await;
     let log = deployment.log_text("all");
     let checked = deployment.cli_ok(&["config", "check"]).await;

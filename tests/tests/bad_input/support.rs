@@ -59,8 +59,14 @@ pub(crate) fn fields(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// The verdict of a revision, waited for.
 pub(crate) async fn verdict(deployment: &Deployment, comment: &str, revision: i64) -> Verdict {
-    let request = AwaitVerdictRequest { comment: comment.to_owned(), revision, timeout: DEADLINE.try_into().ok() };
-    deployment.query().await_verdict(request).await.unwrap_or_else(|status| panic!("{comment}: {status:?}")).into_inner()
+    let request =
+        AwaitVerdictRequest { comment: comment.to_owned(), revision, timeout: DEADLINE.try_into().ok() };
+    deployment
+        .query()
+        .await_verdict(request)
+        .await
+        .unwrap_or_else(|status| panic!("{comment}: {status:?}"))
+        .into_inner()
 }
 
 /// A comment that is stored.
@@ -83,8 +89,13 @@ pub(crate) async fn undisturbed(deployment: &Deployment, dead: usize) {
         let (code, body) = deployment.health(role, "/readyz").await.expect("the role lives");
         assert_eq!(code, 200, "{role}: {body}");
     }
-    let request_id = format!("good-{}", COMMENTS.fetch_add(1, Ordering::Relaxed));
-    let name = accepted(deployment, &request_id, "Thank you, this was a good read about bread.").await;
+    let number = COMMENTS.fetch_add(1, Ordering::Relaxed);
+    let mut request =
+        submission(&format!("good-{number}"), "post-1", "Thank you, this was a good read about bread.");
+    // Nobody who has said this before.
+    let author = request.comment.as_mut().and_then(|comment| comment.author.as_mut()).expect("given");
+    author.email = format!("reader-{number}@mail.example");
+    let name = deployment.ingest().submit_comment(request).await.expect("accepted").into_inner().name;
     assert_eq!(verdict(deployment, &name, 1).await.action(), Action::Allow);
     let letters = dead_letters(deployment).await;
     assert_eq!(letters.len(), dead, "{letters:#?}");

@@ -1,6 +1,8 @@
 //! Texts that nobody can see, and texts that are made to deceive.
 
-use moderato_api::pb::ingest::{Author, CheckCommentRequest, Client, CommentDraft, EditCommentRequest, SubmitCommentRequest};
+use moderato_api::pb::ingest::{
+    Author, CheckCommentRequest, Client, CommentDraft, EditCommentRequest, SubmitCommentRequest,
+};
 use moderato_api::pb::query::ListCommentsRequest;
 use moderato_api::pb::types::Action;
 use moderato_tests::deployment::{Deployment, SITE};
@@ -8,15 +10,20 @@ use moderato_tests::sample::{draft, submission};
 use tonic::Code;
 
 use crate::support::{
-    accepted, answers, assert_spans_slice, fields, item, name_of, refused, refused_item, stored, undisturbed, verdict,
-    violations,
+    accepted, answers, assert_spans_slice, fields, item, name_of, refused, refused_item, stored, undisturbed,
+    verdict, violations,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_nobody_could_see_is_refused() {
     let deployment = Deployment::embedded().await;
     let invisible = [
-        "", " \n\t\r ", "\u{a0}\u{2003}\u{3000}", "\u{200b}\u{200d}\u{feff}", "\u{202e}\u{2066}\u{2069}", "\u{2800}\u{ad}\u{3164}",
+        "",
+        " \n\t\r ",
+        "\u{a0}\u{2003}\u{3000}",
+        "\u{200b}\u{200d}\u{feff}",
+        "\u{202e}\u{2066}\u{2069}",
+        "\u{2800}\u{ad}\u{3164}",
         "\u{e0041}\u{e007f}",
     ];
     for body in invisible {
@@ -29,7 +36,8 @@ async fn a_text_that_nobody_could_see_is_refused() {
     // In a stream the others go through.
     let mut items: Vec<_> = invisible.iter().map(|body| item("empty", body)).collect();
     items.insert(3, item("seen", "I can be seen, thank you."));
-    let (answers, status) = answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
+    let (answers, status) =
+        answers(deployment.ingest().submit_comments(tokio_stream::iter(items)).await).await;
     assert!(status.is_none(), "{status:?}");
     for (index, answer) in answers.iter().enumerate() {
         if index == 3 {
@@ -87,7 +95,8 @@ async fn every_violation_comes_at_once_under_its_path() {
         request_id: "\u{e4}".into(),
         validate_only: false,
     };
-    let submit = refused(deployment.ingest().submit_comment(submit).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let submit =
+        refused(deployment.ingest().submit_comment(submit).await, Code::InvalidArgument, "INVALID_FIELDS");
     let around = [("parent", "MALFORMED"), ("comment_id", "MALFORMED"), ("request_id", "MALFORMED")];
     assert_eq!(sorted(violations(&submit)), expected(&around));
 
@@ -120,7 +129,8 @@ async fn every_violation_comes_at_once_under_its_path() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_hidden_characters_is_kept_as_typed_and_not_let_through() {
     let deployment = Deployment::embedded().await;
-    let hidden_between = |text: &str, hidden: char| text.chars().flat_map(|c| [c, hidden]).collect::<String>();
+    let hidden_between =
+        |text: &str, hidden: char| text.chars().flat_map(|c| [c, hidden]).collect::<String>();
     let floods = [
         format!("Nice post{}", "\u{202e}\u{202d}\u{2066}\u{2069}".repeat(500)),
         format!("\u{202e}{}\u{202c} thank you", hidden_between("moc.elpmaxe", '\u{202e}')),

@@ -126,8 +126,9 @@ async fn every_key_that_is_no_good_gets_the_same_answer() {
     door.clock.advance(Duration::from_millis(1));
     let unknown = format!("Bearer mk_{}.{}", "0".repeat(12), "0".repeat(64));
     let other_secret = format!("{}{}", &key[..key.len() - 64], "0".repeat(64));
-    let refusals: Vec<_> =
-        [&*brief, &unknown, &other_secret, "Bearer x", "Bearer "].map(|key| door.ask(key, "blog").unwrap_err()).into();
+    let refusals: Vec<_> = [&*brief, &unknown, &other_secret, "Bearer x", "Bearer "]
+        .map(|key| door.ask(key, "blog").unwrap_err())
+        .into();
     assert_eq!(refusals[0].code(), ErrorCode::KeyRejected);
     assert!(refusals.iter().all(|refusal| refusal == &refusals[0]), "{refusals:?}");
     for none in ["", "Basic YTpi", &key[7..]] {
@@ -148,8 +149,10 @@ async fn a_stream_stops_when_its_key_is_revoked_or_expires_or_its_site_goes() {
     })
     .await;
     let sites = ["blog", "blog", "shop"];
-    let mut callers: Vec<Caller> = keys.iter().zip(sites).map(|(key, on)| door.ask(&bearing(key), on).unwrap()).collect();
-    let mut renew = || -> Vec<_> { callers.iter_mut().map(|caller| code(door.guard.renew(caller))).collect() };
+    let mut callers: Vec<Caller> =
+        keys.iter().zip(sites).map(|(key, on)| door.ask(&bearing(key), on).unwrap()).collect();
+    let mut renew =
+        || -> Vec<_> { callers.iter_mut().map(|caller| code(door.guard.renew(caller))).collect() };
     assert_eq!(renew(), [None, None, None]);
 
     door.clock.advance(Duration::from_millis(50));
@@ -161,7 +164,10 @@ async fn a_stream_stops_when_its_key_is_revoked_or_expires_or_its_site_goes() {
         all.sites.remove(&SiteId::parse("shop").unwrap());
     });
     door.directory.refresh(&door.register).await.unwrap();
-    assert_eq!(renew(), [Some(ErrorCode::KeyRejected), Some(ErrorCode::KeyRejected), Some(ErrorCode::SiteNotFound)]);
+    assert_eq!(
+        renew(),
+        [Some(ErrorCode::KeyRejected), Some(ErrorCode::KeyRejected), Some(ErrorCode::SiteNotFound)]
+    );
 }
 
 #[test]

@@ -102,6 +102,9 @@ fn mixed_words(context: &Context<'_>, seen: &mut Observed<'_>) {
 /// Whether an invisible character does what it is there for.
 fn belongs(ch: char, before: char) -> bool {
     let joins = is_joiner(ch)
-        && (is_emoji(before) || before == '\u{FE0F}' || is_mark(before) || (before.is_alphabetic() && !is_latin(before)));
+        && (is_emoji(before)
+            || before == '\u{FE0F}'
+            || is_mark(before)
+            || (before.is_alphabetic() && !is_latin(before)));
     joins || (before == BLACK_FLAG && matches!(ch, '\u{E0000}'..='\u{E007F}'))
 }

@@ -98,7 +98,11 @@ fn is_phone(text: &str, range: &Range<usize>) -> bool {
     let number = &text[range.clone()];
     let before = text[..range.start].chars().next_back().unwrap_or(' ');
     let after = text[range.end..].chars().next().unwrap_or(' ');
-    if before.is_alphanumeric() || after.is_alphanumeric() || "#$£€.,:/_=%".contains(before) || "%:_@".contains(after) {
+    if before.is_alphanumeric()
+        || after.is_alphanumeric()
+        || "#$£€.,:/_=%".contains(before)
+        || "%:_@".contains(after)
+    {
         return false;
     }
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
@@ -125,14 +129,29 @@ mod tests {
     #[test]
     fn phone_numbers_are_told_from_other_numbers() {
         for text in [
-            "call +44 20 7946 0018 now", "0171 1234567", "(555) 555-0100", "555.555.0100", "08002986030",
-            "whatsapp 9876543210", "+1 (555) 555 0100",
+            "call +44 20 7946 0018 now",
+            "0171 1234567",
+            "(555) 555-0100",
+            "555.555.0100",
+            "08002986030",
+            "whatsapp 9876543210",
+            "+1 (555) 555 0100",
         ] {
             assert_eq!(phones(text).len(), 1, "{text}");
         }
         for text in [
-            "2024-01-15 12:30", "15.01.2024", "192.168.100.200", "1,000,000", "$1000000000", "1700000000",
-            "3.14159265358979", "isbn 978-3-16-148410-0", "2019/2020", "10 20 30 40", "rfc 5321", "100 000 000",
+            "2024-01-15 12:30",
+            "15.01.2024",
+            "192.168.100.200",
+            "1,000,000",
+            "$1000000000",
+            "1700000000",
+            "3.14159265358979",
+            "isbn 978-3-16-148410-0",
+            "2019/2020",
+            "10 20 30 40",
+            "rfc 5321",
+            "100 000 000",
         ] {
             assert!(phones(text).is_empty(), "{text}");
         }
@@ -141,7 +160,10 @@ mod tests {
     #[test]
     fn mail_addresses_are_found_with_their_whole_text() {
         let text = "write to jane.doe+x@mail.example.com.";
-        assert_eq!(emails(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>(), ["jane.doe+x@mail.example.com"]);
+        assert_eq!(
+            emails(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>(),
+            ["jane.doe+x@mail.example.com"]
+        );
         for text in ["@someone hi", "a @ b.com", "x@localhost", "me@.com", "@@@@"] {
             assert!(emails(text).is_empty(), "{text}");
         }

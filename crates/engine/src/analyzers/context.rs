@@ -24,7 +24,12 @@ pub(crate) struct Context<'c> {
 
 impl<'c> Context<'c> {
     /// Makes the views that `used` fields need.
-    pub(crate) fn new(rules: &'c CompiledRuleSet, used: FieldSet, comment: &'c Comment, facts: &'c Facts) -> Self {
+    pub(crate) fn new(
+        rules: &'c CompiledRuleSet,
+        used: FieldSet,
+        comment: &'c Comment,
+        facts: &'c Facts,
+    ) -> Self {
         let author = &comment.author;
         let wants = |field| used.contains(field);
         Self {
@@ -33,7 +38,11 @@ impl<'c> Context<'c> {
             rules,
             body: Views::of(&comment.body),
             name: wants(FieldId::AuthorName).then(|| Views::of(&author.display_name)),
-            email_domain: author.email.as_ref().filter(|_| wants(FieldId::AuthorEmailDomain)).map(Email::domain),
+            email_domain: author
+                .email
+                .as_ref()
+                .filter(|_| wants(FieldId::AuthorEmailDomain))
+                .map(Email::domain),
             url_host: author
                 .url
                 .as_deref()

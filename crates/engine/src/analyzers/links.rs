@@ -34,9 +34,9 @@ const ANCHOR_REACH: usize = 300;
 /// Endings that count without scheme, `www.` or path. None is a common word or file ending.
 const BARE_ENDINGS: [&str; 59] = [
     "com", "net", "org", "edu", "gov", "info", "biz", "co", "io", "ai", "app", "dev", "xyz", "top", "site",
-    "online", "shop", "store", "club", "blog", "vip", "icu", "buzz", "win", "bet", "casino", "tk", "ml", "ga",
-    "cf", "gq", "gg", "tv", "uk", "de", "ru", "ua", "by", "kz", "fr", "nl", "pl", "eu", "ca", "au", "br", "cn",
-    "jp", "kr", "es", "ch", "dk", "cz", "ro", "hu", "gr", "tr", "ir", "рф",
+    "online", "shop", "store", "club", "blog", "vip", "icu", "buzz", "win", "bet", "casino", "tk", "ml",
+    "ga", "cf", "gq", "gg", "tv", "uk", "de", "ru", "ua", "by", "kz", "fr", "nl", "pl", "eu", "ca", "au",
+    "br", "cn", "jp", "kr", "es", "ch", "dk", "cz", "ro", "hu", "gr", "tr", "ir", "рф",
 ];
 /// Endings that count behind a spelled-out dot.
 const HIDDEN_ENDINGS: [&str; 9] = ["com", "net", "org", "info", "biz", "ru", "xyz", "site", "online"];
@@ -127,7 +127,11 @@ fn written_host(body: &Views<'_>, found: &Found) -> String {
 }
 
 fn host_key(host: &str) -> String {
-    if host.is_ascii() { host.to_ascii_lowercase() } else { domain_key(host).unwrap_or_else(|| host.to_owned()) }
+    if host.is_ascii() {
+        host.to_ascii_lowercase()
+    } else {
+        domain_key(host).unwrap_or_else(|| host.to_owned())
+    }
 }
 
 fn is_punycode(host: &str) -> bool {
@@ -176,7 +180,10 @@ fn scan(text: &str) -> Vec<Found> {
             let next = found[..before].partition_point(|link| link.whole.end <= word);
             let from = if next == 0 { 0 } else { found[next - 1].whole.end };
             let from = from.max(found[before..].last().map_or(0, |link| link.whole.end));
-            if found.len() < LINKS_MAX && from <= word && found[..before].get(next).is_none_or(|link| link.whole.start > word) {
+            if found.len() < LINKS_MAX
+                && from <= word
+                && found[..before].get(next).is_none_or(|link| link.whole.start > word)
+            {
                 found.extend(hidden(text, from, word..word + 3));
             }
         }
@@ -274,7 +281,8 @@ fn is_host(text: &str, run: &Range<usize>, scheme: bool, www: bool, path: bool) 
 /// Whether the host ends in a suffix of the public suffix list.
 pub(super) fn has_known_suffix(host: &str) -> bool {
     let lower = host_key(host);
-    psl::suffix(lower.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes().len() < lower.len())
+    psl::suffix(lower.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes().len() < lower.len())
 }
 
 /// How many bytes of port, path, query and fragment follow a host.
@@ -299,7 +307,8 @@ fn hidden(text: &str, from: usize, dot: Range<usize>) -> Option<Found> {
         return None;
     }
     let name_end = from + text[from..dot.start - 1].trim_end_matches(' ').len();
-    let ending_start = dot.end + 1 + (text[dot.end + 1..].len() - text[dot.end + 1..].trim_start_matches(' ').len());
+    let ending_start =
+        dot.end + 1 + (text[dot.end + 1..].len() - text[dot.end + 1..].trim_start_matches(' ').len());
     let name = text[from..name_end]
         .char_indices()
         .rev()
@@ -345,8 +354,19 @@ mod tests {
     #[test]
     fn what_only_has_dots_is_no_address() {
         for text in [
-            "done.In the end", "e.g. this", "i.e.that", "main.rs and setup.py", "version 1.2.3", "3.14",
-            "wait...what", "ASP.NET", "me@example.com", "Mr.Smith", "a polka dot dress", "src/lib.rs", "so.So",
+            "done.In the end",
+            "e.g. this",
+            "i.e.that",
+            "main.rs and setup.py",
+            "version 1.2.3",
+            "3.14",
+            "wait...what",
+            "ASP.NET",
+            "me@example.com",
+            "Mr.Smith",
+            "a polka dot dress",
+            "src/lib.rs",
+            "so.So",
         ] {
             assert!(hosts(text).is_empty(), "{text}: {:?}", hosts(text));
         }
@@ -367,7 +387,8 @@ mod tests {
 
     #[test]
     fn a_link_whose_text_is_itself_counts_once() {
-        let raw = "<a href=\"http://a.example/x\">http://a.example/x</a> <a href='http://b.example'>click</a>";
+        let raw =
+            "<a href=\"http://a.example/x\">http://a.example/x</a> <a href='http://b.example'>click</a>";
         let views = crate::text::Views::of(raw);
         let folded = views.folded();
         let mut links: Vec<Link> = scan(folded)

@@ -71,6 +71,14 @@ fn domains<'c>(context: &'c Context<'c>, seen: &mut Observed<'c>) {
         seen.set(field, Value::Text(host));
         lists.domain(host, |list, entry| seen.hit(field, list, entry, place));
     };
-    author_host(FieldId::AuthorEmailDomain, context.email_domain.as_deref(), whole(Field::AuthorEmail, email));
-    author_host(FieldId::AuthorUrlHost, context.url_host.as_deref(), whole(Field::AuthorUrl, author.url.as_deref()));
+    author_host(
+        FieldId::AuthorEmailDomain,
+        context.email_domain.as_deref(),
+        whole(Field::AuthorEmail, email),
+    );
+    author_host(
+        FieldId::AuthorUrlHost,
+        context.url_host.as_deref(),
+        whole(Field::AuthorUrl, author.url.as_deref()),
+    );
 }

@@ -67,9 +67,7 @@ impl CompiledRuleSet {
 
 fn version(document: &str, parsed: &Document) -> Result<RuleSetVersion, RuleSetError> {
     let name = parsed.name.get_ref();
-    let refuse = || {
-        RuleSetError::at(RuleSetProblem::Name(name.clone()), document, parsed.name.span().start)
-    };
+    let refuse = || RuleSetError::at(RuleSetProblem::Name(name.clone()), document, parsed.name.span().start);
     if name.is_empty() || name.len() > ID_MAX || name.contains('@') {
         return Err(refuse());
     }
@@ -100,10 +98,11 @@ impl Names for Resolver {
             return Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest });
         };
         match (kind, list) {
-            (FieldKind::Text, ListKind::Phrases) | (FieldKind::Domain | FieldKind::Domains, ListKind::Domains) => Ok(index),
-            (FieldKind::Text, ListKind::Domains) => {
-                Err(RuleSetProblem::Type(format!("`{name}` lists domains; ask `links.hosts` or another field of domains")))
-            }
+            (FieldKind::Text, ListKind::Phrases)
+            | (FieldKind::Domain | FieldKind::Domains, ListKind::Domains) => Ok(index),
+            (FieldKind::Text, ListKind::Domains) => Err(RuleSetProblem::Type(format!(
+                "`{name}` lists domains; ask `links.hosts` or another field of domains"
+            ))),
             (FieldKind::Domain | FieldKind::Domains, ListKind::Phrases) => {
                 Err(RuleSetProblem::Type(format!("`{name}` lists phrases; ask `body` or another text")))
             }
@@ -141,7 +140,9 @@ impl Resolver {
         let id = rule.id.get_ref();
         let id_fits = !id.is_empty()
             && id.len() <= ID_MAX
-            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
         if !id_fits {
             return Err(RuleSetError::at(RuleSetProblem::RuleId(id.clone()), document, rule.id.span().start));
         }

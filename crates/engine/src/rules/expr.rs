@@ -172,7 +172,10 @@ impl Parser<'_> {
         if field.kind() == FieldKind::Flag {
             return Ok(Expr::Flag(field));
         }
-        if !matches!(self.peek(), TokenKind::End | TokenKind::Symbol(")")) && !self.at_word("and") && !self.at_word("or") {
+        if !matches!(self.peek(), TokenKind::End | TokenKind::Symbol(")"))
+            && !self.at_word("and")
+            && !self.at_word("or")
+        {
             return Err(self.unexpected("expected a comparison, `in`, `has list(\"…\")` or `matches`"));
         }
         let message = format!("`{}` is {}; compare it with something", field.id(), field.kind().name());
@@ -186,7 +189,8 @@ impl Parser<'_> {
             self.count_node()?;
             let at = self.at();
             let Operand::Literal(literal) = self.operand()? else {
-                let problem = RuleSetProblem::Type("only constants can stand in the brackets after `in`".into());
+                let problem =
+                    RuleSetProblem::Type("only constants can stand in the brackets after `in`".into());
                 return Err(ExprError { problem, at });
             };
             check_comparison(&Operand::Field(field), Comparison::Equal, &Operand::Literal(literal.clone()))
@@ -206,7 +210,11 @@ impl Parser<'_> {
             entries = u16::try_from(*number)
                 .ok()
                 .filter(|count| (1..=COUNTED_ENTRIES_MAX).contains(count))
-                .ok_or_else(|| self.fail(RuleSetProblem::Type(format!("a count from 1 to {COUNTED_ENTRIES_MAX} can stand here"))))?;
+                .ok_or_else(|| {
+                self.fail(RuleSetProblem::Type(format!(
+                    "a count from 1 to {COUNTED_ENTRIES_MAX} can stand here"
+                )))
+            })?;
             self.next += 1;
             if !self.takes_word("of") {
                 return Err(self.unexpected("expected `of list(\"…\")` after the count"));
@@ -250,7 +258,9 @@ impl Parser<'_> {
                     None => return Err(self.fail(unknown_field(name))),
                 },
             },
-            TokenKind::Symbol(_) | TokenKind::End => return Err(self.unexpected("expected a field or a value")),
+            TokenKind::Symbol(_) | TokenKind::End => {
+                return Err(self.unexpected("expected a field or a value"));
+            }
         };
         self.next += 1;
         Ok(operand)
@@ -367,7 +377,11 @@ mod tests {
             ("links.count", 0, "`links.count` is a count; compare it with something"),
             ("author.guest and", 16, "expected a field or a value; the condition ends here"),
             ("(author.guest", 13, "expected `)`; the condition ends here"),
-            ("links.hosts == \"a.example\"", 15, "`links.hosts` is a set of domains; it can only be asked `has list(\"…\")`"),
+            (
+                "links.hosts == \"a.example\"",
+                15,
+                "`links.hosts` is a set of domains; it can only be asked `has list(\"…\")`",
+            ),
             ("body > \"a\"", 7, "`body` is a text; only numbers can be larger or smaller"),
             ("links.count matches \"x\"", 20, "`links.count` is a count; only texts can be matched"),
             ("1 == 1", 5, "two constants are always equal or never"),

@@ -41,7 +41,9 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, LexError> {
             continue;
         } else if let Some(symbol) = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol)) {
             (TokenKind::Symbol(symbol), symbol.len())
-        } else if ch.is_ascii_digit() || (ch == '-' && rest[1..].starts_with(|next: char| next.is_ascii_digit())) {
+        } else if ch.is_ascii_digit()
+            || (ch == '-' && rest[1..].starts_with(|next: char| next.is_ascii_digit()))
+        {
             number(rest, at)?
         } else if ch.is_ascii_alphabetic() || ch == '_' {
             let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
@@ -65,7 +67,9 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, LexError> {
 }
 
 fn number(rest: &str, at: usize) -> Result<(TokenKind, usize), LexError> {
-    let length = rest[1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).map_or(rest.len(), |n| n + 1);
+    let length = rest[1..]
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'))
+        .map_or(rest.len(), |n| n + 1);
     let digits = rest[..length].replace('_', "");
     let kind = if digits.contains('.') {
         digits.parse().ok().filter(|number: &f64| number.is_finite()).map(TokenKind::Float)

@@ -59,7 +59,8 @@ impl ListBuilder {
             let problem = RuleSetProblem::Document("`match` is for lists of phrases".into());
             return Err((problem, matching.span().start));
         }
-        let anywhere = list.matching.as_ref().is_some_and(|matching| *matching.get_ref() == ListMatch::Substring);
+        let anywhere =
+            list.matching.as_ref().is_some_and(|matching| *matching.get_ref() == ListMatch::Substring);
         for (number, entry) in (0..).zip(&list.entries) {
             let refuse = || (RuleSetProblem::ListEntry(entry.get_ref().clone()), entry.span().start);
             match list.kind {
@@ -100,7 +101,8 @@ impl ListBuilder {
     /// Builds the automaton.
     pub(super) fn build(self) -> Result<Lists, RuleSetProblem> {
         let bytes: usize = self.phrases.iter().map(String::len).sum();
-        let kind = if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let kind =
+            if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let automaton = if self.phrases.is_empty() {
             None
         } else {
@@ -165,7 +167,8 @@ impl Lists {
 pub(crate) fn domain_key(text: &str) -> Option<String> {
     let trimmed = text.trim().trim_matches('.');
     let ascii = idna::domain_to_ascii(trimmed).ok()?;
-    let fits = !ascii.is_empty() && ascii.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    let fits = !ascii.is_empty()
+        && ascii.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
     fits.then_some(ascii)
 }
 

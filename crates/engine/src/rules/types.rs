@@ -4,7 +4,11 @@ use super::expr::{Comparison, Literal, Operand};
 use super::schema::FieldKind;
 
 /// Whether the two sides can be compared that way; else what to tell the author of the rule.
-pub(super) fn check_comparison(left: &Operand, comparison: Comparison, right: &Operand) -> Result<(), String> {
+pub(super) fn check_comparison(
+    left: &Operand,
+    comparison: Comparison,
+    right: &Operand,
+) -> Result<(), String> {
     #[derive(PartialEq)]
     enum Class {
         Flag,
@@ -23,7 +27,9 @@ pub(super) fn check_comparison(left: &Operand, comparison: Comparison, right: &O
             (class, format!("`{}` is {}", field.id(), field.kind().name()))
         }
         Operand::Literal(Literal::Flag(_)) => (Class::Flag, "this is true or false".into()),
-        Operand::Literal(Literal::Count(_) | Literal::Number(_)) => (Class::Number, "this is a number".into()),
+        Operand::Literal(Literal::Count(_) | Literal::Number(_)) => {
+            (Class::Number, "this is a number".into())
+        }
         Operand::Literal(Literal::Text(_)) => (Class::Text, "this is a text".into()),
     };
     let (left_class, left_name) = describe(left);

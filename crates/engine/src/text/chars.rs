@@ -14,7 +14,8 @@ pub(crate) fn is_invisible(ch: char) -> bool {
 /// Invisible characters that ordinary writing hardly needs. Variation selectors are left out (every
 /// second emoji has one); joiners are judged by what they join, in the analyzer.
 pub(crate) fn is_hiding(ch: char) -> bool {
-    is_invisible(ch) && !matches!(ch, '\u{FE00}'..='\u{FE0F}' | '\u{180B}'..='\u{180F}' | '\u{E0100}'..='\u{E01EF}')
+    is_invisible(ch)
+        && !matches!(ch, '\u{FE00}'..='\u{FE0F}' | '\u{180B}'..='\u{180F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 /// Joins what stands before and after it: legitimate in emoji sequences, Persian and Indic scripts.

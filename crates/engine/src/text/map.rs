@@ -129,7 +129,12 @@ impl MappedWriter {
             last.len += len as u32;
             return;
         }
-        self.segments.push(Segment { view: view as u32, source: source as u32, len: len as u32, linear: true });
+        self.segments.push(Segment {
+            view: view as u32,
+            source: source as u32,
+            len: len as u32,
+            linear: true,
+        });
     }
 }
 

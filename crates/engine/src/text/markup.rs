@@ -7,15 +7,45 @@ use super::map::{ByteMap, MappedWriter};
 /// Tags that end a line or a cell: a space takes their place. Other tags vanish, so that
 /// `cas<b></b>ino` reads as a reader sees it.
 const SEPARATING_TAGS: [&str; 18] = [
-    "br", "p", "div", "li", "ul", "ol", "td", "th", "tr", "hr", "h1", "h2", "h3", "h4", "h5", "h6",
-    "blockquote", "pre",
+    "br",
+    "p",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "td",
+    "th",
+    "tr",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
 ];
 
 /// Named entities that hide text from a reader of the source. The rest of HTML's 2,231 stay as typed.
 const ENTITIES: [(&str, &str); 17] = [
-    ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("nbsp", " "), ("shy", ""),
-    ("period", "."), ("commat", "@"), ("colon", ":"), ("sol", "/"), ("hellip", "…"), ("mdash", "—"),
-    ("ndash", "–"), ("rsquo", "’"), ("lsquo", "‘"), ("NewLine", "\n"),
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("nbsp", " "),
+    ("shy", ""),
+    ("period", "."),
+    ("commat", "@"),
+    ("colon", ":"),
+    ("sol", "/"),
+    ("hellip", "…"),
+    ("mdash", "—"),
+    ("ndash", "–"),
+    ("rsquo", "’"),
+    ("lsquo", "‘"),
+    ("NewLine", "\n"),
 ];
 
 /// The longest entity that is looked for, in bytes: `&#x0010FFFF;` and the names above fit.

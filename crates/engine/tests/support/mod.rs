@@ -53,8 +53,12 @@ pub(crate) fn comment(body: &str) -> Comment {
 
 /// A guest's comment, signed with a mail address and a website.
 pub(crate) fn signed(body: &str, name: &str, email: &str, url: &str) -> Comment {
-    let author =
-        Author { display_name: name.into(), user_id: None, email: Email::parse(email), url: Some(url.into()) };
+    let author = Author {
+        display_name: name.into(),
+        user_id: None,
+        email: Email::parse(email),
+        url: Some(url.into()),
+    };
     Comment { author, ..comment(body) }
 }
 

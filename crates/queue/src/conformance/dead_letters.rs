@@ -31,7 +31,10 @@ pub(super) async fn a_dead_letter_keeps_its_reason_and_stays(queue: Arc<dyn Queu
         assert_eq!(letters.len(), 1);
         assert_eq!(letters[0].envelope, message(1).for_dead_letter("cannot be read"));
     }
-    until("depth shows it", async || queue.depth().await.is_ok_and(|depth| depth.dead == 1 && depth.ready == 0)).await;
+    until("depth shows it", async || {
+        queue.depth().await.is_ok_and(|depth| depth.dead == 1 && depth.ready == 0)
+    })
+    .await;
 }
 
 pub(super) async fn redriven_messages_are_work_again_and_fresh(queue: Arc<dyn Queue>) {
@@ -64,7 +67,10 @@ pub(super) async fn dropped_dead_letters_are_gone(queue: Arc<dyn Queue>) {
     assert_eq!(dead_ids(&dead(&queue, 10).await), [0, 1, 3, 4].into());
     assert_eq!(queue.drop_dead(&DeadSelection::All).await.expect("dropping works"), 4);
     assert!(dead(&queue, 10).await.is_empty());
-    until("nothing is left", async || queue.depth().await.is_ok_and(|depth| depth.dead == 0 && depth.ready == 0)).await;
+    until("nothing is left", async || {
+        queue.depth().await.is_ok_and(|depth| depth.dead == 0 && depth.ready == 0)
+    })
+    .await;
 }
 
 pub(super) async fn looking_at_dead_letters_respects_the_limit(queue: Arc<dyn Queue>) {

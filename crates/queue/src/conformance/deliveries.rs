@@ -11,7 +11,8 @@ pub(super) async fn what_was_published_is_delivered_intact(queue: Arc<dyn Queue>
     sent.items = 3;
     sent.last_error = Some("the store was away".to_owned());
     queue.publish(Route::Work, sent.clone()).await.expect("the queue accepts a message");
-    let bare = crate::Envelope { correlation_id: None, traceparent: None, body: bytes::Bytes::new(), ..message(2) };
+    let bare =
+        crate::Envelope { correlation_id: None, traceparent: None, body: bytes::Bytes::new(), ..message(2) };
     queue.publish(Route::Work, bare.clone()).await.expect("the queue accepts a message");
 
     let mut consumer = consumer(&queue, 10).await;

@@ -26,7 +26,8 @@ pub(super) async fn depth_counts_what_is_where(queue: Arc<dyn Queue>) {
 pub(super) async fn concurrent_publishers_lose_and_double_nothing(queue: Arc<dyn Queue>) {
     const PUBLISHERS: u32 = 8;
     const EACH: u32 = 50;
-    let publishers = (0..PUBLISHERS).map(|publisher| publish(&queue, publisher * EACH..(publisher + 1) * EACH));
+    let publishers =
+        (0..PUBLISHERS).map(|publisher| publish(&queue, publisher * EACH..(publisher + 1) * EACH));
     let consume = async {
         let mut consumers = [consumer(&queue, 20).await, consumer(&queue, 20).await];
         let mut seen = BTreeSet::new();

@@ -25,10 +25,15 @@ pub(super) async fn a_retry_is_held_back_and_then_delivered_as_the_next_attempt(
     assert_eq!(again.envelope, expected);
     assert_eq!(again.delivery_count, 0, "a retry is a new message");
     again.ack().await.expect("the acknowledgement arrives");
-    until("nothing is left", async || queue.depth().await.is_ok_and(|depth| depth.retrying == 0 && depth.ready == 0)).await;
+    until("nothing is left", async || {
+        queue.depth().await.is_ok_and(|depth| depth.retrying == 0 && depth.ready == 0)
+    })
+    .await;
 }
 
-pub(super) async fn a_message_is_still_there_when_the_retry_cannot_be_acknowledged_yet(queue: Arc<dyn Queue>) {
+pub(super) async fn a_message_is_still_there_when_the_retry_cannot_be_acknowledged_yet(
+    queue: Arc<dyn Queue>,
+) {
     publish(&queue, 1..2).await;
     let mut first = consumer(&queue, 10).await;
     let delivery = take_one(&mut first).await;

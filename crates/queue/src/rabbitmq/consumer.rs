@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{FutureExt as _, StreamExt as _};
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, Channel};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::rabbitmq::session::{Session, State};
+use crate::rabbitmq::session::{Session, State, answer};
 use crate::rabbitmq::topology::short;
 use crate::rabbitmq::{Link, wire};
 use crate::{ConsumeOptions, Consumer, Delivery, QueueError, Settle};
@@ -70,7 +72,9 @@ impl RabbitConsumer {
                 continue;
             };
             let generation = self.generation;
-            let session_ended = self.state.wait_for(|state| !matches!(state, State::Up(session) if session.generation == generation));
+            let session_ended = self
+                .state
+                .wait_for(|state| !matches!(state, State::Up(session) if session.generation == generation));
             tokio::select! {
                 biased;
                 next = attached.stream.next() => match next {
@@ -169,7 +173,9 @@ impl Consumer for RabbitConsumer {
         if let Some(attached) = self.attached.take()
             && timeout(STOP, attached.give_back()).await.is_err()
         {
-            warn!("the consumer did not stop in time; the broker takes back what it holds when the connection ends");
+            warn!(
+                "the consumer did not stop in time; the broker takes back what it holds when the connection ends"
+            );
         }
     }
 
@@ -181,14 +187,11 @@ impl Consumer for RabbitConsumer {
 impl Attached {
     async fn open(session: &Session, queue: &str, options: ConsumeOptions) -> Result<Self, QueueError> {
         let channel = session.channel().await?;
-        let failed = |error: lapin::Error| QueueError::Unavailable(error.to_string());
         // Before the consumer starts, or it would be sent everything; for each consumer, not for
         // the channel, which quorum queues do not know.
-        channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(failed)?;
-        let stream = channel
-            .basic_consume(short(queue), ShortString::default(), BasicConsumeOptions::default(), FieldTable::default())
-            .await
-            .map_err(failed)?;
+        answer(channel.basic_qos(options.prefetch, BasicQosOptions::default())).await?;
+        let (tag, consume) = (ShortString::default(), BasicConsumeOptions::default());
+        let stream = answer(channel.basic_consume(short(queue), tag, consume, FieldTable::default())).await?;
         Ok(Self { channel: Arc::new(channel), stream })
     }
 
@@ -220,14 +223,14 @@ struct RabbitSettle {
 impl Settle for RabbitSettle {
     async fn ack(mut self: Box<Self>) -> Result<(), QueueError> {
         match self.acker.take() {
-            Some(acker) => settled(acker.ack(BasicAckOptions::default()).await),
+            Some(acker) => settled(answer(acker.ack(BasicAckOptions::default())).await),
             None => settled(Ok(false)),
         }
     }
 
     async fn requeue(mut self: Box<Self>) -> Result<(), QueueError> {
         match self.acker.take() {
-            Some(acker) => settled(acker.nack(REQUEUE).await),
+            Some(acker) => settled(answer(acker.nack(REQUEUE)).await),
             None => settled(Ok(false)),
         }
     }
@@ -243,12 +246,11 @@ impl Drop for RabbitSettle {
     }
 }
 
-fn settled(sent: lapin::Result<bool>) -> Result<(), QueueError> {
-    match sent {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(QueueError::Unavailable("the delivery's session is over; it will be delivered again".to_owned())),
-        Err(error) => Err(QueueError::Unavailable(error.to_string())),
+fn settled(sent: Result<bool, QueueError>) -> Result<(), QueueError> {
+    if sent? {
+        return Ok(());
     }
+    Err(QueueError::Unavailable("the delivery's session is over; it will be delivered again".to_owned()))
 }
 
 fn why_ended(last: Option<lapin::Result<lapin::message::Delivery>>) -> String {

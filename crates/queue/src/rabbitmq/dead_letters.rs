@@ -12,7 +12,7 @@ use lapin::types::DeliveryTag;
 use lapin::{Acker, Channel};
 use uuid::Uuid;
 
-use crate::rabbitmq::session::close_channel;
+use crate::rabbitmq::session::{answer, close_channel};
 use crate::rabbitmq::topology::short;
 use crate::rabbitmq::{Link, wire};
 use crate::{DeadLetter, DeadSelection, Envelope, QueueError, Route};
@@ -44,9 +44,9 @@ pub(super) async fn redrive(link: &Link, selection: &DeadSelection) -> Result<u6
         if chosen.is_empty() {
             break;
         }
-        let published = join_all(chosen.iter().map(async |(envelope, _)| {
-            link.publish(Route::Work, &envelope.for_redrive()).await
-        }));
+        let published = join_all(
+            chosen.iter().map(async |(envelope, _)| link.publish(Route::Work, &envelope.for_redrive()).await),
+        );
         let mut failed = None;
         for (published, (_, acker)) in published.await.into_iter().zip(&chosen) {
             match published {
@@ -101,8 +101,8 @@ impl<'a> DeadQueue<'a> {
     /// The next one, unless all were taken.
     async fn take(&mut self) -> Result<Option<(Envelope, Acker)>, QueueError> {
         let topology = &self.link.topology;
-        let taken = self.channel.basic_get(short(topology.dead()), BasicGetOptions::default()).await;
-        let taken = taken.map_err(|error| QueueError::Unavailable(error.to_string()))?;
+        let taken =
+            answer(self.channel.basic_get(short(topology.dead()), BasicGetOptions::default())).await?;
         Ok(taken.map(|mut message| {
             self.last_tag = message.delivery.delivery_tag;
             self.held += 1;
@@ -128,14 +128,11 @@ impl<'a> DeadQueue<'a> {
     }
 
     async fn acknowledge(&mut self, acker: &Acker) -> Result<(), QueueError> {
-        match acker.ack(BasicAckOptions::default()).await {
-            Ok(true) => {
-                self.held -= 1;
-                Ok(())
-            }
-            Ok(false) => Err(QueueError::Unavailable("the session is over".to_owned())),
-            Err(error) => Err(QueueError::Unavailable(error.to_string())),
+        if !answer(acker.ack(BasicAckOptions::default())).await? {
+            return Err(QueueError::Unavailable("the session is over".to_owned()));
         }
+        self.held -= 1;
+        Ok(())
     }
 
     /// Returns what was not acknowledged, in order. Said in so many words, because what a closed
@@ -145,7 +142,7 @@ impl<'a> DeadQueue<'a> {
         if self.held > 0 {
             let all = BasicNackOptions { multiple: true, requeue: true };
             // If it fails the channel is closed, which returns them too.
-            let _ = self.channel.basic_nack(self.last_tag, all).await;
+            let _ = answer(self.channel.basic_nack(self.last_tag, all)).await;
         }
         close_channel(self.channel).await;
     }

@@ -50,7 +50,11 @@ struct Outcome {
 
 /// Publishes until the channel fails or `stop` is dropped; returns why it ended. Messages that were
 /// not sent are answered as unavailable, messages in flight are left without an answer.
-pub(super) async fn publish(channel: Channel, mut arrivals: mpsc::Receiver<Outgoing>, mut stop: oneshot::Receiver<()>) -> String {
+pub(super) async fn publish(
+    channel: Channel,
+    mut arrivals: mpsc::Receiver<Outgoing>,
+    mut stop: oneshot::Receiver<()>,
+) -> String {
     let mut in_flight = FuturesUnordered::new();
     let mut returned = HashSet::new();
     let mut arrived = Vec::with_capacity(ARRIVALS_AT_ONCE);
@@ -124,7 +128,8 @@ fn settle(outcomes: Vec<Outcome>, returned: &mut HashSet<String>) -> Option<Stri
             // Carries another message's return, and its own may still be on the way.
             Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => Err(PublishError::Ambiguous),
             Err(error) => {
-                let why = outcome.why.map_or_else(|| "the channel is closed".to_owned(), |error| error.to_string());
+                let why =
+                    outcome.why.map_or_else(|| "the channel is closed".to_owned(), |error| error.to_string());
                 end = end.or(Some(why));
                 Err(error)
             }

@@ -26,9 +26,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::rabbitmq::RabbitMqOptions;
 use crate::rabbitmq::publisher::{self, Outgoing};
 use crate::rabbitmq::topology::{Topology, check_prefix};
-use crate::rabbitmq::RabbitMqOptions;
 use crate::{PublishError, QueueError};
 
 /// First and longest pause between attempts.
@@ -43,6 +43,10 @@ const HEARTBEAT: u16 = 10;
 
 /// How often the connection's state is looked at, should the news of its end get lost.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long the broker may take to answer, or a command to leave. The client library fails what is
+/// under way when a connection ends, but in rare cases an answer that arrives just then is lost.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -84,14 +88,20 @@ impl Session {
 
     /// A channel of the caller's own; dropping it closes it.
     pub(super) async fn channel(&self) -> Result<Channel, QueueError> {
-        let channel = timeout(FAREWELL, self.connection.create_channel()).await;
-        let channel = channel.map_err(|_| QueueError::Unavailable("no channel in time".to_owned()))?;
-        channel.map_err(|error| QueueError::Unavailable(error.to_string()))
+        answer(self.connection.create_channel()).await
     }
 
     /// Whether the broker is short of memory or disk and takes no messages.
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
+    }
+}
+
+/// The answer to a request, in time.
+pub(super) async fn answer<T>(request: impl Future<Output = lapin::Result<T>>) -> Result<T, QueueError> {
+    match timeout(ANSWER, request).await {
+        Ok(answer) => answer.map_err(|error| QueueError::Unavailable(error.to_string())),
+        Err(_) => Err(QueueError::Unavailable(format!("no answer within {ANSWER:?}"))),
     }
 }
 
@@ -109,7 +119,8 @@ pub(super) fn supervise(
     sessions: Arc<AtomicU64>,
 ) -> Result<(watch::Receiver<State>, mpsc::Sender<Trouble>), QueueError> {
     check_prefix(&options.prefix)?;
-    let mut uri: AMQPUri = url.parse().map_err(|why| QueueError::Unavailable(format!("the broker's url: {why}")))?;
+    let mut uri: AMQPUri =
+        url.parse().map_err(|why| QueueError::Unavailable(format!("the broker's url: {why}")))?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     let (state, states) = watch::channel(State::Down("not connected yet".to_owned()));
     let (trouble, troubles) = mpsc::channel(16);
@@ -159,7 +170,9 @@ impl Supervisor {
                     live.end();
                     match end {
                         End::Close => break,
-                        End::Broken(_) => error!(error = %why, "the queue's session ended; another will be built"),
+                        End::Broken(_) => {
+                            error!(error = %why, "the queue's session ended; another will be built")
+                        }
                     }
                     failures = if lived.elapsed() >= STEADY { 0 } else { failures + 1 };
                 }
@@ -193,7 +206,8 @@ impl Supervisor {
         let connecting = Connection::connect_uri_with_config(self.uri.clone(), properties, tls, runtime);
         let connection = timeout(limit, connecting).await.map_err(|_| late("connecting"))?.map_err(broken)?;
         let events = connection.events_listener().boxed();
-        let channel = timeout(limit, self.prepare(&connection)).await.map_err(|_| late("declaring the topology"))??;
+        let channel =
+            timeout(limit, self.prepare(&connection)).await.map_err(|_| late("declaring the topology"))??;
 
         let (outgoing, arrivals) = mpsc::channel(self.options.in_flight.max(1));
         let (stop, stopped) = oneshot::channel();

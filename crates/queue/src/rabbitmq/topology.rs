@@ -79,7 +79,12 @@ impl Topology {
     pub(super) async fn declare(&self, channel: &Channel, vhost: &str) -> Result<(), QueueError> {
         let misfit = |error: Error| declare_error(&error, vhost);
         let exchange = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let declared = channel.exchange_declare(short(&self.comments), ExchangeKind::Direct, exchange, FieldTable::default());
+        let declared = channel.exchange_declare(
+            short(&self.comments),
+            ExchangeKind::Direct,
+            exchange,
+            FieldTable::default(),
+        );
         declared.await.map_err(misfit)?;
         self.queue(channel, &self.dead, dead_arguments()).await.map_err(misfit)?;
         self.queue(channel, &self.work, self.work_arguments()).await.map_err(misfit)?;
@@ -87,7 +92,13 @@ impl Topology {
             self.queue(channel, name, self.retry_arguments(*delay)).await.map_err(misfit)?;
         }
         let (work, comments) = (short(&self.work), short(&self.comments));
-        let bound = channel.queue_bind(work, comments, SUBMITTED.into(), QueueBindOptions::default(), FieldTable::default());
+        let bound = channel.queue_bind(
+            work,
+            comments,
+            SUBMITTED.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
         bound.await.map_err(misfit)
     }
 
@@ -171,11 +182,15 @@ fn explain(broker_says: &str, vhost: &str) -> String {
     let quoted: Vec<&str> = broker_says.split('\'').skip(1).step_by(2).collect();
     let [argument, name, ..] = quoted[..] else { return broker_says.to_owned() };
     let wanted_and_found = match quoted[..] {
-        [_, _, _, wanted, found] => format!("this release or its configuration wants '{wanted}' and the broker has '{found}'"),
+        [_, _, _, wanted, found] => {
+            format!("this release or its configuration wants '{wanted}' and the broker has '{found}'")
+        }
         _ => broker_says.to_owned(),
     };
     if !broker_says.contains(" for queue ") {
-        return format!("{argument} of exchange '{name}' differs: {wanted_and_found}; delete the exchange and start again");
+        return format!(
+            "{argument} of exchange '{name}' differs: {wanted_and_found}; delete the exchange and start again"
+        );
     }
     format!(
         "{argument} of queue '{name}' differs: {wanted_and_found}; configure the broker's value, or let workers empty the queue, \

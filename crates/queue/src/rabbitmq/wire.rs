@@ -73,12 +73,15 @@ pub(super) fn decode(properties: &BasicProperties, body: Vec<u8>) -> (Envelope, 
     let seconds = properties.timestamp().and_then(|seconds| i64::try_from(seconds).ok());
     let written = properties.message_id().as_ref().map_or("", ShortString::as_str);
     let envelope = Envelope {
-        message_id: Uuid::parse_str(written).unwrap_or_else(|_| derived_id(&[written.as_bytes(), &body].into_iter())),
+        message_id: Uuid::parse_str(written)
+            .unwrap_or_else(|_| derived_id(&[written.as_bytes(), &body].into_iter())),
         kind: properties.kind().as_ref().map(ToString::to_string).unwrap_or_default(),
         schema: count(SCHEMA).unwrap_or(0),
         items: count(ITEMS).unwrap_or(1).max(1),
         first_accept: Timestamp::from_millis(
-            whole(FIRST_ACCEPT_MS).or_else(|| seconds.map(|seconds| seconds.saturating_mul(1000))).unwrap_or(0),
+            whole(FIRST_ACCEPT_MS)
+                .or_else(|| seconds.map(|seconds| seconds.saturating_mul(1000)))
+                .unwrap_or(0),
         ),
         attempt: count(ATTEMPT).unwrap_or(0),
         last_error: string(LAST_ERROR),
@@ -93,8 +96,11 @@ pub(super) fn decode(properties: &BasicProperties, body: Vec<u8>) -> (Envelope, 
 /// message was retried for earlier.
 pub(super) fn decode_dead(delivery: &mut Delivery, work_queue: &str) -> Envelope {
     let (mut envelope, _) = decode(&delivery.properties, std::mem::take(&mut delivery.data));
-    if let Some(reason) = delivery.properties.headers().as_ref().and_then(|headers| death_in(headers, work_queue)) {
-        let before = envelope.last_error.as_ref().map(|error| format!("; before: {error}")).unwrap_or_default();
+    if let Some(reason) =
+        delivery.properties.headers().as_ref().and_then(|headers| death_in(headers, work_queue))
+    {
+        let before =
+            envelope.last_error.as_ref().map(|error| format!("; before: {error}")).unwrap_or_default();
         envelope = envelope.for_dead_letter(&format!("given up by the broker: {reason}{before}"));
     }
     envelope
@@ -172,7 +178,8 @@ mod tests {
         headers.insert(ITEMS.into(), AMQPValue::LongLongInt(-4));
         headers.insert(ATTEMPT.into(), AMQPValue::Void);
         headers.insert(LAST_ERROR.into(), AMQPValue::Boolean(true));
-        let properties = BasicProperties::default().with_headers(headers).with_message_id("not a uuid".into());
+        let properties =
+            BasicProperties::default().with_headers(headers).with_message_id("not a uuid".into());
         let (message, _) = decode(&properties, Vec::new());
         assert_eq!((message.schema, message.items, message.attempt, message.last_error), (0, 1, 0, None));
     }

@@ -77,7 +77,10 @@ impl Committer {
     }
 
     /// Counts a delivery of each message. Returns how often each was delivered, this time included.
-    pub(super) async fn count_deliveries(&self, sequences: Vec<i64>) -> Result<HashMap<i64, u32>, QueueError> {
+    pub(super) async fn count_deliveries(
+        &self,
+        sequences: Vec<i64>,
+    ) -> Result<HashMap<i64, u32>, QueueError> {
         let (reply, answer) = oneshot::channel();
         let request = Request::Count(Count { sequences, reply });
         self.requests.send(request).await.map_err(|_| stopped())?;

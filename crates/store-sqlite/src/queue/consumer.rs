@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_queue::{ConsumeOptions, Consumer, DELIVERY_LIMIT, Delivery, Envelope, QueueError};
-use sqlx::sqlite::SqliteRow;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use super::Shared;
 use super::held::Held;
 use super::messages::{envelope, select_messages};
-use super::Shared;
 use crate::error::queue_error;
 use crate::rows;
 
@@ -155,8 +155,10 @@ async fn hold(
     let _turn = shared.looking.lock().await;
     let room = (1 + slots.available_permits()).min(max_items.max(1));
     let mut candidates = shared.look(room).await?;
-    let worn_out: Vec<i64> =
-        candidates.extract_if(.., |found| found.deliveries >= DELIVERY_LIMIT).map(|found| found.sequence).collect();
+    let worn_out: Vec<i64> = candidates
+        .extract_if(.., |found| found.deliveries >= DELIVERY_LIMIT)
+        .map(|found| found.sequence)
+        .collect();
     if !worn_out.is_empty() {
         shared.give_up(&worn_out).await?;
         // There may be more behind them.
@@ -170,7 +172,8 @@ async fn hold(
         bytes += found.body_bytes;
         first || (items <= max_items && bytes <= BATCH_BYTES)
     });
-    let mut free = std::iter::once(slot).chain(std::iter::from_fn(|| Arc::clone(&slots).try_acquire_owned().ok()));
+    let mut free =
+        std::iter::once(slot).chain(std::iter::from_fn(|| Arc::clone(&slots).try_acquire_owned().ok()));
     let mut held: Vec<Held> =
         fitting.map_while(|found| Some(Held::new(shared, found.sequence, free.next()?))).collect();
     held.sort_unstable_by_key(|held| held.sequence);

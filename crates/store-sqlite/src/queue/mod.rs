@@ -17,10 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use moderato_queue::{
-    ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError, Route,
-};
 use moderato_domain::Timestamp;
+use moderato_queue::{
+    ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError,
+    Route,
+};
 use sqlx::Row;
 use tokio::sync::{Mutex, watch};
 

@@ -84,7 +84,13 @@ impl<'a> AuthorChanges<'a> {
     }
 
     /// The author wrote this text at this time.
-    pub(super) fn seen(&mut self, site: &'a SiteId, author: AuthorKey, time: Timestamp, text: TextFingerprint) {
+    pub(super) fn seen(
+        &mut self,
+        site: &'a SiteId,
+        author: AuthorKey,
+        time: Timestamp,
+        text: TextFingerprint,
+    ) {
         let seen = self.change(site, author).seen.get_or_insert(Seen { first: time, last: time, text });
         seen.first = seen.first.min(time);
         if time >= seen.last {

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp,
-    Verdict, Withdrawal,
+    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
+    Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
     ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor,
@@ -46,7 +46,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Pipeline for SqliteStore {
-    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+    async fn author_facts(
+        &self,
+        authors: &[(SiteId, AuthorKey)],
+    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
         authors::facts(&self.database, authors).await.map_err(store_error)
     }
 
@@ -96,7 +99,11 @@ impl Reading for SqliteStore {
         comments::count_published(&self.database, site, threads).await.map_err(store_error)
     }
 
-    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError> {
+    async fn verdict(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<Verdict>, StoreError> {
         verdicts::one(&self.database, name, revision).await.map_err(store_error)
     }
 

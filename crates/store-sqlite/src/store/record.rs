@@ -74,7 +74,9 @@ impl<'a> Plan<'a> {
     async fn from_stored(connection: &mut SqliteConnection, batch: &'a [NewRecord]) -> sqlx::Result<Self> {
         let keys: Vec<_> = batch
             .iter()
-            .map(|NewRecord { comment, .. }| (comment.site.as_str(), comment.id.as_str(), comment.revision.get()))
+            .map(|NewRecord { comment, .. }| {
+                (comment.site.as_str(), comment.id.as_str(), comment.revision.get())
+            })
             .collect();
         let found = sqlx::query(
             "SELECT wanted.key AS place, c.comment_seq, c.revision, c.state, c.author_key, c.create_time_ms,

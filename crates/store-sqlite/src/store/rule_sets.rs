@@ -23,7 +23,11 @@ pub(super) async fn put(database: &Database, rule_set: &RuleSetDocument) -> sqlx
 }
 
 /// An unknown version violates the foreign key: the data is refused.
-pub(super) async fn activate(database: &Database, version: &RuleSetVersion, now: Timestamp) -> sqlx::Result<()> {
+pub(super) async fn activate(
+    database: &Database,
+    version: &RuleSetVersion,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     let mut transaction = database.write().await?;
     sqlx::query("INSERT INTO rule_set_activations (version, activate_time_ms) VALUES (?, ?)")
         .bind(version.as_str())
@@ -41,7 +45,10 @@ pub(super) async fn active(database: &Database) -> sqlx::Result<Option<RuleSetVe
         .transpose()
 }
 
-pub(super) async fn one(database: &Database, version: &RuleSetVersion) -> sqlx::Result<Option<RuleSetDocument>> {
+pub(super) async fn one(
+    database: &Database,
+    version: &RuleSetVersion,
+) -> sqlx::Result<Option<RuleSetDocument>> {
     let row = sqlx::query("SELECT document, guidelines, create_time_ms FROM rule_sets WHERE version = ?")
         .bind(version.as_str())
         .fetch_optional(database.readers())

@@ -21,7 +21,10 @@ macro_rules! select_keys {
     };
 }
 
-pub(super) async fn directory(database: &Database, known: Option<i64>) -> sqlx::Result<Option<DirectorySnapshot>> {
+pub(super) async fn directory(
+    database: &Database,
+    known: Option<i64>,
+) -> sqlx::Result<Option<DirectorySnapshot>> {
     let newest = "SELECT version FROM directory_version";
     let version: i64 = sqlx::query_scalar(newest).fetch_one(database.readers()).await?;
     if known == Some(version) {
@@ -102,13 +105,14 @@ pub(super) async fn add_key(database: &Database, key: &ApiKey) -> sqlx::Result<(
 
 pub(super) async fn revoke_key(database: &Database, id: &ApiKeyId, now: Timestamp) -> sqlx::Result<bool> {
     let mut transaction = database.write().await?;
-    let revoked = sqlx::query("UPDATE api_keys SET revoke_time_ms = ?2 WHERE key_id = ?1 AND revoke_time_ms IS NULL")
-        .bind(&id.0)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected()
-        > 0;
+    let revoked =
+        sqlx::query("UPDATE api_keys SET revoke_time_ms = ?2 WHERE key_id = ?1 AND revoke_time_ms IS NULL")
+            .bind(&id.0)
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected()
+            > 0;
     if revoked {
         commit_change(transaction).await?;
     }

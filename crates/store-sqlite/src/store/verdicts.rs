@@ -26,7 +26,8 @@ pub(super) async fn one(
     revision: Option<Revision>,
 ) -> sqlx::Result<Option<Verdict>> {
     let query = match revision {
-        Some(revision) => sqlx::query(select_verdicts!("AND revision = ?3")).bind(name.site.as_str())
+        Some(revision) => sqlx::query(select_verdicts!("AND revision = ?3"))
+            .bind(name.site.as_str())
             .bind(name.comment.as_str())
             .bind(revision.get()),
         None => sqlx::query(select_verdicts!("ORDER BY revision DESC LIMIT 1"))
@@ -60,7 +61,10 @@ pub(super) async fn insert(connection: &mut SqliteConnection, records: &[Kept<'_
         "INSERT INTO verdicts (comment_seq, site_id, comment_id, revision, rule_set_version, action, score,
                                approved_by_rule, reasons, signals, degraded, evaluate_time_ms) ",
     );
-    let documents = records.iter().map(|(_, record)| Documents::of(&record.evaluation)).collect::<sqlx::Result<Vec<_>>>()?;
+    let documents = records
+        .iter()
+        .map(|(_, record)| Documents::of(&record.evaluation))
+        .collect::<sqlx::Result<Vec<_>>>()?;
     insert.push_values(records.iter().zip(documents), |mut row, ((comment_seq, record), documents)| {
         row.push_bind(comment_seq)
             .push_bind(record.comment.site.as_str())

@@ -99,7 +99,10 @@ async fn known_comments(
     Ok(known)
 }
 
-async fn mark_withdrawn(connection: &mut SqliteConnection, applied: &[(&Withdrawal, &Known)]) -> sqlx::Result<()> {
+async fn mark_withdrawn(
+    connection: &mut SqliteConnection,
+    applied: &[(&Withdrawal, &Known)],
+) -> sqlx::Result<()> {
     let changes: Vec<_> = applied
         .iter()
         .map(|(withdrawal, _)| {

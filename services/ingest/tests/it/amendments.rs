@@ -27,7 +27,10 @@ async fn edits_are_ordered_by_revision() {
     assert_eq!(reason(client.edit_comment(edit(&name, 4, "four")).await), "REVISION_STALE");
     assert_eq!(reason(client.edit_comment(edit(&name, 5, "another five")).await), "CONTENT_CONFLICT");
     for not_above_the_first in [i64::MIN, 0, 1] {
-        assert_eq!(reason(client.edit_comment(edit(&name, not_above_the_first, "x")).await), "INVALID_FIELDS");
+        assert_eq!(
+            reason(client.edit_comment(edit(&name, not_above_the_first, "x")).await),
+            "INVALID_FIELDS"
+        );
     }
     assert!(role.taken().await.is_empty());
 }
@@ -47,13 +50,17 @@ async fn a_withdrawal_is_final() {
 
 #[tokio::test]
 async fn a_comment_that_nobody_knows_cannot_be_amended() {
-    let role = start_with(IngestOptions { appear_within: Duration::from_millis(100), ..Default::default() }).await;
+    let role =
+        start_with(IngestOptions { appear_within: Duration::from_millis(100), ..Default::default() }).await;
     let mut client = role.client();
     let unknown = "sites/blog/comments/nobody";
     assert_eq!(reason(client.edit_comment(edit(unknown, 2, "two")).await), "COMMENT_NOT_FOUND");
     assert_eq!(reason(client.withdraw_comment(withdrawal(unknown)).await), "COMMENT_NOT_FOUND");
     assert_eq!(reason(client.withdraw_comment(withdrawal("sites/blog")).await), "INVALID_FIELDS");
-    assert_eq!(reason(client.withdraw_comment(withdrawal("sites/shop/comments/c")).await), "PERMISSION_DENIED");
+    assert_eq!(
+        reason(client.withdraw_comment(withdrawal("sites/shop/comments/c")).await),
+        "PERMISSION_DENIED"
+    );
     assert!(role.taken().await.is_empty());
 }
 

@@ -58,7 +58,10 @@ async fn ten_megabytes_are_too_large() {
     assert_eq!(moderato_api::status::reason_of(&status).as_deref(), Some("MESSAGE_TOO_LARGE"));
     // What inflates to too much is too large as well.
     let mut client = role.client().send_compressed(tonic::codec::CompressionEncoding::Gzip);
-    assert_eq!(reason(client.submit_comment(submission("r", &"x".repeat(10_000_000))).await), "MESSAGE_TOO_LARGE");
+    assert_eq!(
+        reason(client.submit_comment(submission("r", &"x".repeat(10_000_000))).await),
+        "MESSAGE_TOO_LARGE"
+    );
     client.submit_comment(submission("r", &"x".repeat(9_000))).await.unwrap();
 }
 

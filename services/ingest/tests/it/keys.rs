@@ -8,7 +8,8 @@ use crate::support::{reason, start, submission};
 async fn without_a_good_key_nothing_is_accepted() {
     let role = start().await;
     let key = role.key.expose().to_owned();
-    let wrong_secret = format!("{}{}", &key[..key.len() - 4], if key.ends_with("0000") { "1111" } else { "0000" });
+    let wrong_secret =
+        format!("{}{}", &key[..key.len() - 4], if key.ends_with("0000") { "1111" } else { "0000" });
     for (key, expected) in [
         (None, "KEY_MISSING"),
         (Some(wrong_secret.as_str()), "KEY_REJECTED"),

@@ -19,7 +19,10 @@ async fn a_retry_is_the_same_submission_and_other_content_a_conflict() {
     assert_eq!(first.revision, 1);
     assert_eq!(reason(client.submit_comment(submission("r-1", "bye")).await), "CONTENT_CONFLICT");
     let by_id = SubmitCommentRequest { comment_id: "c-1".to_owned(), ..submission("", "hello") };
-    assert_eq!(client.submit_comment(by_id.clone()).await.unwrap().into_inner().name, "sites/blog/comments/c-1");
+    assert_eq!(
+        client.submit_comment(by_id.clone()).await.unwrap().into_inner().name,
+        "sites/blog/comments/c-1"
+    );
     let other = SubmitCommentRequest { comment: Some(draft("bye")), ..by_id };
     assert_eq!(reason(client.submit_comment(other).await), "CONTENT_CONFLICT");
     let taken = role.taken().await;
@@ -68,7 +71,9 @@ async fn a_check_judges_and_stores_nothing_even_while_the_store_is_away() {
     let mut client = role.client();
     let spam = CheckCommentRequest {
         parent: "sites/blog".to_owned(),
-        comment: Some(draft("Buy cheap pills at http://pills.example http://pills.example/2 http://pills.example/3")),
+        comment: Some(draft(
+            "Buy cheap pills at http://pills.example http://pills.example/2 http://pills.example/3",
+        )),
     };
     let verdict = client.check_comment(spam.clone()).await.unwrap().into_inner().verdict.unwrap();
     assert!(verdict.provisional && verdict.degraded.is_empty() && verdict.comment.is_empty());

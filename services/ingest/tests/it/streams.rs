@@ -18,7 +18,9 @@ fn item(submission: SubmitCommentRequest) -> SubmitCommentsRequest {
     SubmitCommentsRequest { submission: Some(submission) }
 }
 
-async fn open(client: &mut IngestClient) -> (mpsc::Sender<SubmitCommentsRequest>, Streaming<SubmitCommentsResponse>) {
+async fn open(
+    client: &mut IngestClient,
+) -> (mpsc::Sender<SubmitCommentsRequest>, Streaming<SubmitCommentsResponse>) {
     let (sender, receiver) = mpsc::channel(16);
     let answers = client.submit_comments(ReceiverStream::new(receiver)).await.unwrap().into_inner();
     (sender, answers)
@@ -98,8 +100,10 @@ async fn a_failing_queue_refuses_items_and_the_stream_goes_on() {
     role.queue.fail(Some(PublishError::Full));
     sender.send(item(submission("r-0", "zero"))).await.unwrap();
     let first = answers.message().await.unwrap().unwrap();
-    assert!(matches!(&first.results[0].result, Some(Answer::Refused(refusal)) if refusal.reason == "QUEUE_FULL"
-        && refusal.retry_delay.is_some() && refusal.code == Code::ResourceExhausted as i32));
+    assert!(
+        matches!(&first.results[0].result, Some(Answer::Refused(refusal)) if refusal.reason == "QUEUE_FULL"
+        && refusal.retry_delay.is_some() && refusal.code == Code::ResourceExhausted as i32)
+    );
     role.queue.fail(None);
     sender.send(item(submission("r-0", "zero"))).await.unwrap();
     drop(sender);

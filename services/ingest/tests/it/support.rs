@@ -12,12 +12,16 @@ use moderato_api::internal::{self, Submission};
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
 use moderato_api::pb::ingest::{Author, Client, CommentDraft, EditCommentRequest, SubmitCommentRequest};
 use moderato_domain::{
-    PrivacyKey, Role, RuleSetVersion, Site, SiteId, SiteSettings, State, SystemClock, SystemIds, TextFingerprint,
+    PrivacyKey, Role, RuleSetVersion, Site, SiteId, SiteSettings, State, SystemClock, SystemIds,
+    TextFingerprint,
 };
-use moderato_engine::{ActiveRules, CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES, engine_error};
+use moderato_engine::{
+    ActiveRules, CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES, engine_error,
+};
 use moderato_ingest::{IngestDeps, IngestOptions, service};
 use moderato_queue::{
-    ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError, Route,
+    ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError,
+    Route,
 };
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::{self, ShutdownTrigger};
@@ -64,8 +68,10 @@ pub(crate) async fn start() -> RunningRole {
 
 pub(crate) async fn start_with(options: IngestOptions) -> RunningRole {
     let folder = tempfile::tempdir().unwrap();
-    let store_file = SqliteFile::open(folder.path().join("store.db"), SqliteOptions::default()).await.unwrap();
-    let queue_file = SqliteFile::open(folder.path().join("queue.db"), SqliteOptions::default()).await.unwrap();
+    let store_file =
+        SqliteFile::open(folder.path().join("store.db"), SqliteOptions::default()).await.unwrap();
+    let queue_file =
+        SqliteFile::open(folder.path().join("queue.db"), SqliteOptions::default()).await.unwrap();
     let (store, queue) = (store_file.store(), Gate::before(Arc::new(queue_file.queue())));
     for id in ["blog", "shop"] {
         let site = Site {
@@ -95,7 +101,9 @@ pub(crate) async fn start_with(options: IngestOptions) -> RunningRole {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+    tokio::spawn(
+        Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)),
+    );
     RunningRole { address, key, store, queue, directory, metrics, trigger, store_file, _folder: folder }
 }
 
@@ -140,7 +148,9 @@ impl RunningRole {
     pub(crate) async fn taken(&self) -> Vec<Submission> {
         let mut consumer = self.queue.consume(ConsumeOptions { prefetch: 1000 }).await.unwrap();
         let mut all = Vec::new();
-        while let Ok(Some(batch)) = tokio::time::timeout(Duration::from_millis(300), consumer.next_batch(1000)).await {
+        while let Ok(Some(batch)) =
+            tokio::time::timeout(Duration::from_millis(300), consumer.next_batch(1000)).await
+        {
             for delivery in batch {
                 let items = internal::decode(&delivery.envelope.body).unwrap();
                 all.extend(items.into_iter().map(|item| item.submission.unwrap()));

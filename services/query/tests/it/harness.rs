@@ -7,9 +7,9 @@ use moderato_access::mint;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
 use moderato_api::status::reason_of;
 use moderato_domain::{
-    Action, Author, Client, Comment, CommentId, CommentName, Email, Evaluation, Field, PrivacyKey, Reason, Revision,
-    Role, RuleSetVersion, Score, Signal, SignalValue, Site, SiteId, SiteSettings, Span, State, SystemClock,
-    SystemIds, TextFingerprint, ThreadId, Timestamp,
+    Action, Author, Client, Comment, CommentId, CommentName, Email, Evaluation, Field, PrivacyKey, Reason,
+    Revision, Role, RuleSetVersion, Score, Signal, SignalValue, Site, SiteId, SiteSettings, Span, State,
+    SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
 };
 use moderato_query::{QueryDeps, QueryOptions};
 use moderato_runtime::metrics::Metrics;
@@ -82,7 +82,15 @@ pub(crate) async fn start_with(options: QueryOptions) -> Running {
     });
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     let keys = Keys { blog, blog_id, other, submit };
-    Running { store, directory, metrics, trigger, client: QueryServiceClient::new(channel), keys, _file: file }
+    Running {
+        store,
+        directory,
+        metrics,
+        trigger,
+        client: QueryServiceClient::new(channel),
+        keys,
+        _file: file,
+    }
 }
 
 async fn key(store: &Instrumented, site: &str, role: Role) -> (ApiKeyId, String) {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use moderato_domain::{
-    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp,
-    Verdict, Withdrawal,
+    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
+    Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor, EventLog,
-    NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError, StoredComment,
-    Tenants, Withdrawn,
+    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor,
+    EventLog, NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError,
+    StoredComment, Tenants, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -28,7 +28,11 @@ impl Instrumented {
 
     fn read(&self) -> Result<(), StoreError> {
         self.reads.fetch_add(1, SeqCst);
-        if self.down.load(SeqCst) { Err(StoreError::Unavailable("db.internal is gone".into())) } else { Ok(()) }
+        if self.down.load(SeqCst) {
+            Err(StoreError::Unavailable("db.internal is gone".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -62,7 +66,11 @@ impl Reading for Instrumented {
         self.read()?;
         self.inner.count_published(site, threads).await
     }
-    async fn verdict(&self, name: &CommentName, revision: Option<Revision>) -> Result<Option<Verdict>, StoreError> {
+    async fn verdict(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<Verdict>, StoreError> {
         self.read()?;
         self.inner.verdict(name, revision).await
     }
@@ -99,7 +107,10 @@ impl EventLog for Instrumented {
 
 #[tonic::async_trait]
 impl Pipeline for Instrumented {
-    async fn author_facts(&self, authors: &[(SiteId, AuthorKey)]) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
+    async fn author_facts(
+        &self,
+        authors: &[(SiteId, AuthorKey)],
+    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
         self.inner.author_facts(authors).await
     }
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {

@@ -46,7 +46,10 @@ async fn a_comment_is_shown_as_it_is_and_its_etag_changes_with_it() {
     assert_eq!(before.name, "sites/blog/comments/c1");
     assert_eq!(before.thread, "sites/blog/threads/post-1");
     assert_eq!(before.body, "revision 1 of c1");
-    assert_eq!((before.state(), before.action(), before.decided), (types::State::Pending, types::Action::Review, false));
+    assert_eq!(
+        (before.state(), before.action(), before.decided),
+        (types::State::Pending, types::Action::Review, false)
+    );
     role.store.decide(&approve("c1")).await.unwrap();
     let after = role.client.get_comment(role.ask(get("c1"))).await.unwrap().into_inner();
     assert_eq!((after.state(), after.decided), (types::State::Published, true));
@@ -94,7 +97,8 @@ async fn pages_hold_every_comment_once_newest_first() {
 #[tokio::test]
 async fn a_filter_chooses_and_its_tokens_serve_no_other_request() {
     let mut role = start().await;
-    let pending = |n: i64| Draft { state: State::Pending, action: Action::Review, minute: n, ..draft(format!("p{n}")) };
+    let pending =
+        |n: i64| Draft { state: State::Pending, action: Action::Review, minute: n, ..draft(format!("p{n}")) };
     role.record((0..3).map(pending)).await;
     role.record([draft("c1"), Draft { thread: "post-2", ..pending(9) }]).await;
     let filter = "state = PENDING AND thread = post-1";
@@ -139,7 +143,8 @@ async fn readers_of_a_thread_see_what_is_published_oldest_first() {
     };
     let first = role.client.list_published_comments(role.ask(ask(String::new()))).await.unwrap().into_inner();
     assert_eq!(ids(&first.comments), ["c0", "c1", "c2"]);
-    let last = role.client.list_published_comments(role.ask(ask(first.next_page_token))).await.unwrap().into_inner();
+    let last =
+        role.client.list_published_comments(role.ask(ask(first.next_page_token))).await.unwrap().into_inner();
     assert_eq!(ids(&last.comments), ["c3", "c4"]);
     assert_eq!(last.next_page_token, "");
 
@@ -184,16 +189,22 @@ async fn no_answer_holds_a_mail_or_ip_address() {
     told.extend(client.list_comments(role.ask(list("", 0, ""))).await.unwrap().into_inner().encode_to_vec());
     let published =
         pb::ListPublishedCommentsRequest { parent: "sites/blog/threads/post-1".into(), ..Default::default() };
-    told.extend(client.list_published_comments(role.ask(published)).await.unwrap().into_inner().encode_to_vec());
-    let counts = pb::CountPublishedCommentsRequest { parent: "sites/blog".into(), threads: vec!["post-1".into()] };
-    told.extend(client.count_published_comments(role.ask(counts)).await.unwrap().into_inner().encode_to_vec());
+    told.extend(
+        client.list_published_comments(role.ask(published)).await.unwrap().into_inner().encode_to_vec(),
+    );
+    let counts =
+        pb::CountPublishedCommentsRequest { parent: "sites/blog".into(), threads: vec!["post-1".into()] };
+    told.extend(
+        client.count_published_comments(role.ask(counts)).await.unwrap().into_inner().encode_to_vec(),
+    );
     let verdict = pb::GetVerdictRequest { comment: comment.clone(), revision: 0 };
     told.extend(client.get_verdict(role.ask(verdict)).await.unwrap().into_inner().encode_to_vec());
     let verdicts = pb::ListVerdictsRequest { parent: comment.clone(), ..Default::default() };
     told.extend(client.list_verdicts(role.ask(verdicts)).await.unwrap().into_inner().encode_to_vec());
     let awaited = pb::AwaitVerdictRequest { comment, ..Default::default() };
     told.extend(client.await_verdict(role.ask(awaited)).await.unwrap().into_inner().encode_to_vec());
-    let watched = pb::WatchEventsRequest { parent: "sites/blog".into(), from_start: true, ..Default::default() };
+    let watched =
+        pb::WatchEventsRequest { parent: "sites/blog".into(), from_start: true, ..Default::default() };
     let mut events = client.watch_events(role.ask(watched)).await.unwrap().into_inner();
     let message = harness::soon(events.message()).await.unwrap().unwrap();
     assert_eq!(message.events.len(), 1);

@@ -20,20 +20,25 @@ async fn call(role: &Running, rpc: Rpc, key: Option<&str>, site: &str, comment: 
     let (parent, comment) = (format!("sites/{site}"), format!("sites/{site}/comments/{comment}"));
     let client = &mut role.client.clone();
     match rpc {
-        Rpc::GetComment => client.get_comment(keyed(key, pb::GetCommentRequest { name: comment })).await.map(drop),
+        Rpc::GetComment => {
+            client.get_comment(keyed(key, pb::GetCommentRequest { name: comment })).await.map(drop)
+        }
         Rpc::ListComments => {
             let ask = pb::ListCommentsRequest { parent, ..Default::default() };
             client.list_comments(keyed(key, ask)).await.map(drop)
         }
         Rpc::ListPublishedComments => {
-            let ask = pb::ListPublishedCommentsRequest { parent: parent + "/threads/post-1", ..Default::default() };
+            let ask =
+                pb::ListPublishedCommentsRequest { parent: parent + "/threads/post-1", ..Default::default() };
             client.list_published_comments(keyed(key, ask)).await.map(drop)
         }
         Rpc::CountPublishedComments => {
             let ask = pb::CountPublishedCommentsRequest { parent, threads: vec!["post-1".into()] };
             client.count_published_comments(keyed(key, ask)).await.map(drop)
         }
-        Rpc::GetVerdict => client.get_verdict(keyed(key, pb::GetVerdictRequest { comment, revision: 0 })).await.map(drop),
+        Rpc::GetVerdict => {
+            client.get_verdict(keyed(key, pb::GetVerdictRequest { comment, revision: 0 })).await.map(drop)
+        }
         Rpc::ListVerdicts => {
             let ask = pb::ListVerdictsRequest { parent: comment, ..Default::default() };
             client.list_verdicts(keyed(key, ask)).await.map(drop)

@@ -42,8 +42,14 @@ async fn a_watcher_is_told_what_happens_from_now_on() {
     assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
     let event = &told.events[0];
     assert_eq!(event.kind(), pb::event::Kind::VerdictRecorded);
-    assert_eq!((event.comment.as_str(), event.thread.as_str()), ("sites/blog/comments/c1", "sites/blog/threads/post-1"));
-    assert_eq!((event.revision, event.action(), event.state()), (1, 2.try_into().unwrap(), 1.try_into().unwrap()));
+    assert_eq!(
+        (event.comment.as_str(), event.thread.as_str()),
+        ("sites/blog/comments/c1", "sites/blog/threads/post-1")
+    );
+    assert_eq!(
+        (event.revision, event.action(), event.state()),
+        (1, 2.try_into().unwrap(), 1.try_into().unwrap())
+    );
 
     role.store.withdraw(&[Withdrawal { comment: name("c1"), accept_time: SystemClock.now() }]).await.unwrap();
     assert_eq!(next(&mut stream).await.events[0].kind(), pb::event::Kind::CommentWithdrawn);
