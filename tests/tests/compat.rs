@@ -1,6 +1,8 @@
 //! Bodies that an earlier release may have left on the queue are still read: one fixture per schema,
 //! never changed. A failing test here means that a field was renumbered.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use moderato_api::internal::{Submission, decode, encode};
 use moderato_domain::intake::Arrival;
 use moderato_domain::{

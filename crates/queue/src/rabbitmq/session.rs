@@ -171,7 +171,7 @@ impl Supervisor {
                     match end {
                         End::Close => break,
                         End::Broken(_) => {
-                            error!(error = %why, "the queue's session ended; another will be built")
+                            error!(error = %why, "the queue's session ended; another will be built");
                         }
                     }
                     failures = if lived.elapsed() >= STEADY { 0 } else { failures + 1 };
