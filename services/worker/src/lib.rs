@@ -1,6 +1,6 @@
 //! The worker role: takes batches, collects facts, evaluates, records, acknowledges.
 //!
-//! Read [`evaluate`](mod@evaluate) first: it is one batch, from delivery to acknowledgement. Around it:
+//! Read `evaluate` first: it is one batch, from delivery to acknowledgement. Around it:
 //!
 //! | module | what it does |
 //! |---|---|

@@ -128,10 +128,10 @@ async fn health_and_reflection_answer_without_a_key() {
                 listed = list.service.into_iter().map(|service| service.name).collect();
             }
             Ok(Some(MessageResponse::FileDescriptorResponse(files))) => {
-                found = Some(files.file_descriptor_proto.len())
+                found = Some(files.file_descriptor_proto.len());
             }
             Ok(Some(MessageResponse::ErrorResponse(error))) => {
-                assert_eq!(Code::from(error.error_code), Code::NotFound)
+                assert_eq!(Code::from(error.error_code), Code::NotFound);
             }
             Err(status) => assert_eq!(status.code(), Code::NotFound),
             answer => panic!("{answer:?}"),

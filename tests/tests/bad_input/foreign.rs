@@ -26,15 +26,11 @@ on_both_deployments!(
 
 /// The deployment's queue, from beside it.
 async fn queue(deployment: &Deployment) -> Arc<dyn Queue> {
-    match deployment.setting("AMQP_URL") {
-        Some(url) => RabbitMq::connect(url, RabbitMqOptions::default()).await.expect("the broker is there"),
-        None => {
-            let file = deployment.data_dir().join("moderato.db");
-            Arc::new(
-                SqliteFile::open(file, SqliteOptions::default()).await.expect("the file is there").queue(),
-            )
-        }
+    if let Some(url) = deployment.setting("AMQP_URL") {
+        return RabbitMq::connect(url, RabbitMqOptions::default()).await.expect("the broker is there");
     }
+    let file = deployment.data_dir().join("moderato.db");
+    Arc::new(SqliteFile::open(file, SqliteOptions::default()).await.expect("the file is there").queue())
 }
 
 fn envelope(number: u128, items: u32, body: impl Into<Bytes>) -> Envelope {

@@ -1,6 +1,6 @@
 //! The second limit, "the batch insert": what the database does when it is given finished batches.
 //!
-//! [`Pipeline::record`] with batches of [`BATCH`] comments that were judged beforehand, by
+//! `Pipeline::record` with batches of [`BATCH`] comments that were judged beforehand, by
 //! [`CALLERS`] callers at once, into a database of its own beside the real one: the same server, the
 //! same disk, the same statements, and nothing else to do.
 

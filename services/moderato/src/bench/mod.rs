@@ -9,18 +9,18 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`args`] | options |
-//! | [`plan`] | which runs, in which order |
-//! | [`run`] | one run: schedule, senders, subscriber, ledger, meter |
-//! | [`schedule`] | when the next comment is sent |
-//! | [`streaming`], [`unary`] | senders |
-//! | [`watch`] | the subscriber to whom verdicts are served |
-//! | [`ledger`] | what became of every comment |
-//! | [`usage`] | CPU time and memory |
-//! | [`broker_limit`], [`insert_limit`] | the limits |
-//! | [`corpus`], [`comments`] | the comments |
-//! | [`soak`] | a line a minute |
-//! | [`report`], [`print`] | JSON and tables |
+//! | `args` | options |
+//! | `plan` | which runs, in which order |
+//! | `run` | one run: schedule, senders, subscriber, ledger, meter |
+//! | `schedule` | when the next comment is sent |
+//! | `streaming`, `unary` | senders |
+//! | `watch` | the subscriber to whom verdicts are served |
+//! | `ledger` | what became of every comment |
+//! | `usage` | CPU time and memory |
+//! | `broker_limit`, `insert_limit` | the limits |
+//! | `corpus`, `comments` | the comments |
+//! | `soak` | a line a minute |
+//! | `report`, `print` | JSON and tables |
 
 mod args;
 mod broker_limit;
