@@ -3,7 +3,7 @@
 //! A backend's test makes an empty store and calls [`run`]. Each case works on a site of its own, so
 //! all of them share the one database, as tenants do.
 //!
-//! To add a case: an `async fn(Case)` in the file of its use case, and its name in [`CASES`].
+//! To add a case: an `async fn(Case)` in the file of its use case, and its name in `CASES`.
 
 mod authors;
 mod builders;
