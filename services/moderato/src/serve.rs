@@ -16,7 +16,7 @@ use moderato_runtime::metrics::Metrics;
 use moderato_runtime::server::{self, Door};
 use moderato_runtime::shutdown::{self, DRAIN_LIMIT, Shutdown, ShutdownTrigger};
 use moderato_runtime::telemetry;
-use moderato_store::Directory;
+use moderato_store::{Directory, StoreError};
 use moderato_worker::{WorkerDeps, WorkerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -120,12 +120,14 @@ struct Opened {
 async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Result<Opened> {
     loop {
         let away = match compose::for_roles(config).await {
-            Ok(backends) => {
-                let rules = first_start::rules(&*backends.store, &config.rules).await?;
-                let makes_site = config.runs(ServeRole::Ingest);
-                let first_site = if makes_site { first_start::site(&*backends.store).await? } else { None };
-                return Ok(Opened { backends, rules, first_site });
-            }
+            Ok(backends) => match prepare(config, &backends).await {
+                Ok((rules, first_site)) => return Ok(Opened { backends, rules, first_site }),
+                // The store went away between opening and preparing: as if it had not been there.
+                Err(error) => match error.downcast_ref::<StoreError>() {
+                    Some(StoreError::Unavailable(why)) => why.clone(),
+                    _ => return Err(error),
+                },
+            },
             Err(OpenError::Final(why)) => return Err(anyhow!(why)),
             Err(OpenError::Away(why)) => why,
         };
@@ -133,6 +135,17 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
         readiness.report("process", Err(away));
         sleep(RETRY_EVERY).await;
     }
+}
+
+/// Rules in force and, where this process makes it, the first site.
+async fn prepare(
+    config: &Config,
+    backends: &Backends,
+) -> anyhow::Result<(CompiledRuleSet, Option<FirstSite>)> {
+    let rules = first_start::rules(&*backends.store, &config.rules).await?;
+    let makes_site = config.runs(ServeRole::Ingest);
+    let first_site = if makes_site { first_start::site(&*backends.store).await? } else { None };
+    Ok((rules, first_site))
 }
 
 /// What the roles of this process share.
@@ -157,7 +170,8 @@ impl Process {
         let kept = Kept {
             store: Arc::clone(&backends.store),
             queue: backends.queue.clone(),
-            directory: Arc::new(Directory::load(&*backends.store).await?),
+            // Filled by its loop within a moment if the store has just gone away.
+            directory: Arc::new(Directory::load(&*backends.store).await.unwrap_or_default()),
             rules: Arc::new(ActiveRules::new(rules)),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
