@@ -6,11 +6,14 @@
 use moderato_api::internal::{Submission, decode, encode};
 use moderato_domain::intake::Arrival;
 use moderato_domain::{
-    Comment, CommentDraft, CommentId, CommentName, RequestId, Revision, SiteId, SiteSettings, Timestamp,
-    Withdrawal,
+    Attachment, Challenge, Circumstances, Comment, CommentDraft, CommentId, CommentName, Form, RequestId,
+    Revision, SiteId, SiteSettings, ThreadState, Timestamp, Withdrawal,
 };
 
 const SUBMISSIONS_V1: &str = include_str!("../compat/submissions-v1.hex");
+
+/// With what platforms tell since fields 20 to 26 were added, which readers before pass over.
+const CIRCUMSTANCES_V1: &str = include_str!("../compat/circumstances-v1.hex");
 
 fn comment() -> Comment {
     let draft = CommentDraft {
@@ -28,6 +31,7 @@ fn comment() -> Comment {
         referrer: "https://blog.example/".into(),
         guidelines_version: "2026-01".into(),
         create_time: Some(Timestamp::from_millis(1_700_000_000_123)),
+        ..CommentDraft::default()
     };
     let arrival = Arrival {
         site: SiteId::parse("blog").unwrap(),
@@ -37,6 +41,19 @@ fn comment() -> Comment {
         accept_time: Timestamp::from_millis(1_700_000_000_456),
     };
     draft.admit(&SiteSettings::default(), arrival).unwrap()
+}
+
+fn with_circumstances() -> Submission {
+    let circumstances = Circumstances {
+        verified: true,
+        form: Form { honeypot_filled: Some(false), fill_time_ms: Some(1500), challenge: Challenge::Failed },
+        attachments: vec![Attachment { mime_type: "image/png".into(), size_bytes: 4096 }],
+        thread: ThreadState {
+            create_time: Some(Timestamp::from_millis(1_600_000_000_000)),
+            closed: Some(true),
+        },
+    };
+    Submission::Comment(Box::new(Comment { circumstances, ..comment() }))
 }
 
 fn submissions() -> [Submission; 2] {
@@ -71,6 +88,13 @@ fn submissions_are_still_written_as_schema_1() {
         hex(&unhex(SUBMISSIONS_V1)),
         "a reader of the release before could not read this"
     );
+}
+
+#[test]
+fn circumstances_are_still_read_and_written() {
+    assert_eq!(hex(&encode(&with_circumstances())), hex(&unhex(CIRCUMSTANCES_V1)));
+    let items = decode(&unhex(CIRCUMSTANCES_V1).into()).unwrap();
+    assert_eq!(items[0].submission.clone().unwrap(), with_circumstances());
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub fn draft(comment: Option<pb::CommentDraft>) -> CommentDraft {
     let comment = comment.unwrap_or_default();
     let author = comment.author.unwrap_or_default();
     let client = comment.client.unwrap_or_default();
+    let form = comment.form.unwrap_or_default();
+    let thread_state = comment.thread_state.unwrap_or_default();
     CommentDraft {
         thread: comment.thread,
         parent: comment.parent,
@@ -25,7 +27,19 @@ pub fn draft(comment: Option<pb::CommentDraft>) -> CommentDraft {
         referrer: client.referrer,
         guidelines_version: comment.guidelines_version,
         create_time: comment.create_time.as_ref().map(from_timestamp),
+        verified: author.verified,
+        honeypot_filled: form.honeypot_filled,
+        fill_time_ms: form.fill_time.as_ref().map(millis),
+        challenge: form.challenge,
+        attachments: comment.attachments.into_iter().map(|file| (file.mime_type, file.size_bytes)).collect(),
+        thread_create_time: thread_state.create_time.as_ref().map(from_timestamp),
+        thread_closed: thread_state.closed,
     }
+}
+
+/// A protobuf duration in milliseconds, saturating.
+fn millis(duration: &prost_types::Duration) -> i64 {
+    duration.seconds.saturating_mul(1000).saturating_add(i64::from(duration.nanos / 1_000_000))
 }
 
 /// A protobuf time as ours; milliseconds, saturating.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use moderato_domain::{
-    Author, Client, Comment, CommentId, CommentName, Email, RequestId, Revision, SiteId, ThreadId, Timestamp,
-    Withdrawal,
+    Attachment, Author, Challenge, Circumstances, Client, Comment, CommentId, CommentName, Email, Form,
+    RequestId, Revision, SiteId, ThreadId, ThreadState, Timestamp, Withdrawal,
 };
 use prost::Message as _;
 
@@ -105,6 +105,7 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Result<Option<(u32, &'a [u8])>, Decode
 
 fn to_pb(comment: &Comment) -> pb::CommentSubmitted {
     let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    let Circumstances { verified, form, attachments, thread } = &comment.circumstances;
     pb::CommentSubmitted {
         site: comment.site.to_string(),
         comment: comment.id.to_string(),
@@ -125,6 +126,16 @@ fn to_pb(comment: &Comment) -> pb::CommentSubmitted {
         request_id: comment.request_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         create_time_ms: comment.create_time.as_millis(),
         accept_time_ms: comment.accept_time.as_millis(),
+        verified: *verified,
+        honeypot_filled: form.honeypot_filled,
+        fill_time_ms: form.fill_time_ms,
+        challenge: form.challenge.number(),
+        attachments: attachments
+            .iter()
+            .map(|file| pb::Attachment { mime_type: file.mime_type.clone(), size_bytes: file.size_bytes })
+            .collect(),
+        thread_create_time_ms: thread.create_time.map(Timestamp::as_millis),
+        thread_closed: thread.closed,
     }
 }
 
@@ -167,6 +178,24 @@ fn comment_from_pb(comment: pb::CommentSubmitted) -> Result<Comment, String> {
             referrer: optional(comment.referrer),
         },
         guidelines_version: optional(comment.guidelines_version),
+        circumstances: Circumstances {
+            verified: comment.verified,
+            form: Form {
+                honeypot_filled: comment.honeypot_filled,
+                fill_time_ms: comment.fill_time_ms,
+                challenge: Challenge::from_number(comment.challenge)
+                    .ok_or_else(|| format!("challenge: {} is unknown", comment.challenge))?,
+            },
+            attachments: comment
+                .attachments
+                .into_iter()
+                .map(|file| Attachment { mime_type: file.mime_type, size_bytes: file.size_bytes })
+                .collect(),
+            thread: ThreadState {
+                create_time: comment.thread_create_time_ms.map(Timestamp::from_millis),
+                closed: comment.thread_closed,
+            },
+        },
         request_id: optional(comment.request_id)
             .map(|r| parse("request_id", RequestId::parse(&r)))
             .transpose()?,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::circumstances::Circumstances;
 use crate::clock::Timestamp;
 use crate::ids::{CommentId, CommentName, RequestId, Revision, SiteId, SubmissionUid, ThreadId};
 
@@ -131,6 +132,8 @@ pub struct Comment {
     pub client: Client,
     /// Which version of the guidelines the author accepted.
     pub guidelines_version: Option<String>,
+    /// How it came about.
+    pub circumstances: Circumstances,
     /// The caller's idempotency key.
     pub request_id: Option<RequestId>,
     /// When the author wrote it, as the platform tells; else when it was accepted.
@@ -145,8 +148,8 @@ impl Comment {
         CommentName { site: self.site.clone(), comment: self.id.clone() }
     }
 
-    /// Hash of thread, parent, author, body, language and permalink. Not of client, times or
-    /// request id: a retry may come over another network.
+    /// Hash of thread, parent, author, body, language and permalink. Not of client, circumstances,
+    /// times or request id: a retry may come over another network.
     pub fn content_hash(&self) -> ContentHash {
         let mut hash = Sha256::new();
         let mut put = |part: Option<&str>| {

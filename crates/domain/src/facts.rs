@@ -13,7 +13,9 @@ use crate::comment::Comment;
 use crate::site::PrivacyKey;
 
 /// Who wrote a comment, as far as the site can tell: a keyed hash (HMAC-SHA-256, first 16 bytes) of
-/// the platform's user id, else the mail address, else the IP prefix with the typed name.
+/// the platform's user id, else the mail address, else the IP prefix with the typed name. An address
+/// that the platform confirmed and the same one typed by a stranger are two authors: a stranger can
+/// neither use nor spoil the name of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuthorKey([u8; 16]);
 
@@ -25,7 +27,8 @@ impl AuthorKey {
             return Some(Self(keyed_hash(key, "user", user.as_bytes())));
         }
         if let Some(email) = &author.email {
-            return Some(Self(keyed_hash(key, "mail", email.normalized().as_bytes())));
+            let label = if comment.circumstances.verified { "confirmed-mail" } else { "mail" };
+            return Some(Self(keyed_hash(key, label, email.normalized().as_bytes())));
         }
         let ip = comment.client.ip?;
         let mut guest = ip_prefix(ip);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::circumstances::{Attachment, Challenge, Circumstances, Form, ThreadState};
 use crate::clock::Timestamp;
 use crate::comment::{Author, Client, Comment, Email};
 use crate::ids::{CommentId, RequestId, Revision, SiteId, ThreadId};
@@ -22,6 +23,10 @@ pub mod limits {
     pub const HEADER_BYTES: usize = 1024;
     /// Guidelines version.
     pub const GUIDELINES_BYTES: usize = 64;
+    /// Attachments of one comment. Forms allow a handful; this only bounds memory.
+    pub const ATTACHMENTS: usize = 32;
+    /// MIME type (RFC 6838 §4.2: at most 127 characters on each side of the slash).
+    pub const MIME_TYPE_BYTES: usize = 255;
 }
 
 /// A comment as a platform sent it. Empty text means "not given".
@@ -55,6 +60,20 @@ pub struct CommentDraft {
     pub guidelines_version: String,
     /// When the author wrote it.
     pub create_time: Option<Timestamp>,
+    /// The platform vouches for the author's identity.
+    pub verified: bool,
+    /// A field that people do not see was filled in.
+    pub honeypot_filled: Option<bool>,
+    /// Milliseconds from showing the form to sending it.
+    pub fill_time_ms: Option<i64>,
+    /// What became of the challenge, as a [`Challenge::number`].
+    pub challenge: i32,
+    /// MIME type and size in bytes of each attachment.
+    pub attachments: Vec<(String, i64)>,
+    /// When the page was published.
+    pub thread_create_time: Option<Timestamp>,
+    /// The page takes no more comments.
+    pub thread_closed: Option<bool>,
 }
 
 /// What the door itself knows about a submission.
@@ -116,6 +135,16 @@ impl CommentDraft {
         let permalink = check.url("comment.permalink", self.permalink);
         let ip = check.ip(&self.ip);
         let guidelines_version = check.guidelines(self.guidelines_version, settings);
+        let circumstances = Circumstances {
+            verified: self.verified,
+            form: Form {
+                honeypot_filled: self.honeypot_filled,
+                fill_time_ms: check.fill_time(self.fill_time_ms),
+                challenge: check.challenge(self.challenge),
+            },
+            attachments: check.attachments(self.attachments),
+            thread: ThreadState { create_time: self.thread_create_time, closed: self.thread_closed },
+        };
 
         match (thread, check.violations.is_empty()) {
             (Some(thread), true) => Ok(Comment {
@@ -130,6 +159,7 @@ impl CommentDraft {
                 permalink,
                 client: Client { ip, user_agent: header(self.user_agent), referrer: header(self.referrer) },
                 guidelines_version,
+                circumstances,
                 request_id: arrival.request_id,
                 create_time: self.create_time.unwrap_or(arrival.accept_time),
                 accept_time: arrival.accept_time,
@@ -295,6 +325,60 @@ impl Check {
         }
         accepted
     }
+
+    fn fill_time(&mut self, millis: Option<i64>) -> Option<u64> {
+        let read = millis.map(u64::try_from)?;
+        read.map_err(|_| self.fail("comment.form.fill_time", "OUT_OF_RANGE", "is negative")).ok()
+    }
+
+    fn challenge(&mut self, number: i32) -> Challenge {
+        Challenge::from_number(number).unwrap_or_else(|| {
+            self.fail(
+                "comment.form.challenge",
+                "UNKNOWN",
+                format!("{number} is not a result of a challenge"),
+            );
+            Challenge::None
+        })
+    }
+
+    fn attachments(&mut self, declared: Vec<(String, i64)>) -> Vec<Attachment> {
+        if declared.len() > limits::ATTACHMENTS {
+            let (count, max) = (declared.len(), limits::ATTACHMENTS);
+            let description = format!("has {count} entries; at most {max} are accepted");
+            self.fail("comment.attachments", "TOO_MANY", description);
+            return Vec::new();
+        }
+        let mut attachments = Vec::with_capacity(declared.len());
+        for (index, (text, size)) in declared.into_iter().enumerate() {
+            let mut fail = |field, reason, description: &str| {
+                let path = format!("comment.attachments[{index}].{field}");
+                self.violations.push(Violation::new(path, reason, description));
+            };
+            let mime_type = mime_type(&text);
+            if mime_type.is_none() {
+                fail("mime_type", "MALFORMED", "is not a MIME type such as image/png, without parameters");
+            }
+            let size_bytes = u64::try_from(size);
+            if size_bytes.is_err() {
+                fail("size_bytes", "OUT_OF_RANGE", "is negative");
+            }
+            if let (Some(mime_type), Ok(size_bytes)) = (mime_type, size_bytes) {
+                attachments.push(Attachment { mime_type, size_bytes });
+            }
+        }
+        attachments
+    }
+}
+
+/// A MIME type (RFC 6838 §4.2) without parameters, in lower case.
+fn mime_type(text: &str) -> Option<String> {
+    let (kind, subtype) = text.split_once('/')?;
+    let name = |part: &str| {
+        let inside = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+        part.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && part.bytes().all(inside)
+    };
+    (text.len() <= limits::MIME_TYPE_BYTES && name(kind) && name(subtype)).then(|| text.to_ascii_lowercase())
 }
 
 fn control_message(bad: char) -> String {
@@ -374,6 +458,9 @@ mod tests {
             ip: "300.1.1.1".into(),
             language: "english!".into(),
             guidelines_version: "1".into(),
+            fill_time_ms: Some(-1),
+            challenge: 9,
+            attachments: vec![("image/png".into(), 1), ("text/plain; charset=utf-8".into(), -1)],
             ..CommentDraft::default()
         };
         let expected = [
@@ -387,6 +474,10 @@ mod tests {
             ("comment.permalink", "MALFORMED"),
             ("comment.client.ip", "MALFORMED"),
             ("comment.guidelines_version", "OUTDATED"),
+            ("comment.form.fill_time", "OUT_OF_RANGE"),
+            ("comment.form.challenge", "UNKNOWN"),
+            ("comment.attachments[1].mime_type", "MALFORMED"),
+            ("comment.attachments[1].size_bytes", "OUT_OF_RANGE"),
         ];
         assert_eq!(reasons(bad, &settings), expected.map(|(f, r)| (f.to_owned(), r)));
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`ids`] | sites, threads, comments, revisions, request ids, and how ids are derived |
 //! | [`comment`] | a validated comment, its author and client, its content hash |
+//! | [`circumstances`] | how a comment came about, as the platform tells |
 //! | [`intake`] | from untrusted draft to [`Comment`], all violations at once |
 //! | [`site`] | a tenant and what it asks of comments |
 //! | [`facts`] | what is known about an author before judging |
@@ -18,6 +19,7 @@
 //! | [`clock`] | time and random ids as parameters |
 
 pub mod access;
+pub mod circumstances;
 pub mod clock;
 pub mod comment;
 pub mod decision;
@@ -29,6 +31,7 @@ pub mod site;
 pub mod verdict;
 
 pub use access::{Permission, Role};
+pub use circumstances::{Attachment, Challenge, Circumstances, Form, ThreadState};
 pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Timestamp};
 pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
 pub use decision::{Decision, DecisionKind};

@@ -24,7 +24,8 @@ fuzz_target!(|data: &[u8]| {
         user_agent: next(),
         referrer: next(),
         guidelines_version: next(),
-        create_time: None,
+        attachments: vec![(next(), 1)],
+        ..CommentDraft::default()
     };
     let strict = SiteSettings {
         email_required: true,

@@ -1,7 +1,8 @@
 //! Texts that nobody can see, and texts that are made to deceive.
 
 use moderato_api::pb::ingest::{
-    Author, CheckCommentRequest, Client, CommentDraft, EditCommentRequest, SubmitCommentRequest,
+    Attachment, Author, CheckCommentRequest, Client, CommentDraft, EditCommentRequest, Form,
+    SubmitCommentRequest,
 };
 use moderato_api::pb::query::ListCommentsRequest;
 use moderato_api::pb::types::Action;
@@ -61,6 +62,7 @@ async fn every_violation_comes_at_once_under_its_path() {
             user_id: "u\u{0}".into(),
             email: "nobody".into(),
             url: "javascript:alert(1)".into(),
+            verified: false,
         }),
         body: "\u{1b}[31m".into(),
         language: "not a language".into(),
@@ -68,6 +70,9 @@ async fn every_violation_comes_at_once_under_its_path() {
         client: Some(Client { ip: "300.1.1.1".into(), ..Client::default() }),
         guidelines_version: "v\n1".into(),
         create_time: None,
+        form: Some(Form { challenge: 9, ..Form::default() }),
+        attachments: vec![Attachment { mime_type: "png".into(), size_bytes: -1 }],
+        thread_state: None,
     };
     let of_the_draft = [
         ("comment.thread", "MALFORMED"),
@@ -81,6 +86,9 @@ async fn every_violation_comes_at_once_under_its_path() {
         ("comment.language", "MALFORMED"),
         ("comment.client.ip", "MALFORMED"),
         ("comment.guidelines_version", "CONTROL_CHARACTER"),
+        ("comment.form.challenge", "UNKNOWN"),
+        ("comment.attachments[0].mime_type", "MALFORMED"),
+        ("comment.attachments[0].size_bytes", "OUT_OF_RANGE"),
     ];
     let sorted = |mut found: Vec<(String, String)>| {
         found.sort();

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
 use moderato_domain::{
-    Author, Client, Comment, CommentId, Email, Evaluation, Revision, SiteId, ThreadId, Timestamp,
+    Author, Circumstances, Client, Comment, CommentId, Email, Evaluation, Revision, SiteId, ThreadId,
+    Timestamp,
 };
 use moderato_engine::{CompiledRuleSet, Facts, Guidelines, STARTER_GUIDELINES, STARTER_RULES, evaluate};
 
@@ -45,6 +46,7 @@ pub(crate) fn comment(body: &str) -> Comment {
         permalink: None,
         client: Client::default(),
         guidelines_version: None,
+        circumstances: Circumstances::default(),
         request_id: None,
         create_time: NOW,
         accept_time: NOW,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, Author, AuthorKey, Client, Comment, CommentId, CommentName, Decision, DecisionKind, Evaluation,
-    Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds, TextFingerprint, ThreadId, Timestamp,
-    Withdrawal,
+    Action, Author, AuthorKey, Circumstances, Client, Comment, CommentId, CommentName, Decision,
+    DecisionKind, Evaluation, Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds,
+    TextFingerprint, ThreadId, Timestamp, Withdrawal,
 };
 
 use crate::{Event, EventCursor, NewRecord, Recorded, Store, StoredComment, Withdrawn};
@@ -55,6 +55,7 @@ impl Case {
                 permalink: None,
                 client: Client::default(),
                 guidelines_version: None,
+                circumstances: Circumstances::default(),
                 request_id: None,
                 create_time: at(0),
                 accept_time: at(0),

@@ -306,6 +306,7 @@ fn author_of(author: u64) -> pb::Author {
         user_id: if signed_in { format!("user-{author}") } else { String::new() },
         email: format!("{}.{author}@{host}", last.to_ascii_lowercase()),
         url: String::new(),
+        ..pb::Author::default()
     }
 }
 

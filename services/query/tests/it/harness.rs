@@ -7,9 +7,9 @@ use moderato_access::mint;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
 use moderato_api::status::reason_of;
 use moderato_domain::{
-    Action, Author, Client, Comment, CommentId, CommentName, Email, Evaluation, Field, PrivacyKey, Reason,
-    Revision, Role, RuleSetVersion, Score, Signal, SignalValue, Site, SiteId, SiteSettings, Span, State,
-    SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
+    Action, Author, Circumstances, Client, Comment, CommentId, CommentName, Email, Evaluation, Field,
+    PrivacyKey, Reason, Revision, Role, RuleSetVersion, Score, Signal, SignalValue, Site, SiteId,
+    SiteSettings, Span, State, SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
 };
 use moderato_query::{QueryDeps, QueryOptions};
 use moderato_runtime::metrics::Metrics;
@@ -186,6 +186,7 @@ impl Draft {
             permalink: None,
             client: Client { ip: IP.parse().ok(), user_agent: Some("Browser".to_owned()), referrer: None },
             guidelines_version: None,
+            circumstances: Circumstances::default(),
             request_id: None,
             create_time: time,
             accept_time: time,
