@@ -10,7 +10,7 @@
 //! # How to extend it
 //! - **A rule, a word, a threshold**: edit a rule-set document; no code. [`STARTER_RULES`] shows every
 //!   feature of the format, [`schema`] lists the fields that conditions can use.
-//! - **A field**: a line in `rules/schema.rs`, set by the analyzer whose concern it is.
+//! - **A field**: an entry in `rules/schema.rs`, set by the analyzer whose concern it is.
 //! - **An analyzer**: a file in `analyzers/`, and a line in `pipeline.rs`. It gets the comment's views
 //!   and says *what is there*; whether that is bad is for rules to say.
 //! - **A way to dodge word lists**: `text/`. Whatever a view changes, its byte map must still lead
@@ -37,7 +37,7 @@ pub use facts::Facts;
 pub use guidelines::{Guidelines, GuidelinesError, Section};
 pub use pipeline::{engine_error, evaluate};
 pub use rules::CompiledRuleSet;
-pub use rules::schema::{FieldDoc, FieldKind, schema};
+pub use rules::schema::{Cost, FieldDoc, FieldKind, schema};
 
 /// The rule set that a new site starts with.
 pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/starter.toml");

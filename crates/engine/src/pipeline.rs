@@ -10,6 +10,7 @@ use crate::analyzers::{
 };
 use crate::facts::Facts;
 use crate::rules::eval::{evidence, holds};
+use crate::rules::note::Spoken;
 use crate::rules::schema::FieldSet;
 use crate::rules::{CompiledRuleSet, Outcome, Rule, RuleAction};
 
@@ -127,6 +128,7 @@ fn reason(rule: &Rule, context: &Context<'_>, seen: &Observed<'_>) -> Reason {
                 Value::Flag(flag) => out.write_str(if *flag { "yes" } else { "no" }),
                 Value::Count(count) => write!(out, "{count}"),
                 Value::Number(number) => write!(out, "{number:.2}"),
+                Value::Duration(span) => write!(out, "{}", Spoken(*span)),
                 Value::Text(text) => out.write_str(text),
             };
         },

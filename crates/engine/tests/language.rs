@@ -3,7 +3,7 @@
 mod support;
 
 use moderato_domain::Action;
-use moderato_engine::{Facts, RuleSetProblem, evaluate};
+use moderato_engine::{Facts, RuleSetProblem, evaluate, schema};
 use support::{NOW, comment, compile, judge, one_rule, rule_ids, signed};
 
 fn matches(when: &str, body: &str) -> bool {
@@ -109,6 +109,17 @@ fn mistakes_are_shown_where_they_are() {
         let found = error.line().zip(error.column());
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(found, place, "{error}");
+    }
+}
+
+#[test]
+fn the_example_of_every_field_compiles() {
+    for field in schema() {
+        let document = one_rule(field.example)
+            .replace("lists.words", "lists.phrases")
+            .replace("lists.hosts", "lists.domains");
+        assert!(field.example.contains(field.id), "{}", field.id);
+        compile(&document).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

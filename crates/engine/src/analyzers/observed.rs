@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Duration;
 
 use moderato_domain::{Field, Signal, SignalValue, Span};
 
@@ -20,6 +21,7 @@ pub(crate) enum Value<'c> {
     Flag(bool),
     Count(i64),
     Number(f64),
+    Duration(Duration),
     Text(&'c str),
 }
 
@@ -29,7 +31,7 @@ impl Value<'_> {
         match self {
             Self::Count(count) => Some(*count as f64),
             Self::Number(number) => Some(*number),
-            Self::Absent | Self::Flag(_) | Self::Text(_) => None,
+            Self::Absent | Self::Flag(_) | Self::Duration(_) | Self::Text(_) => None,
         }
     }
 }
@@ -146,12 +148,14 @@ impl<'c> Observed<'c> {
         self.literals.get(pattern as usize).copied().unwrap_or_default()
     }
 
-    /// The fields that say something, in schema order. Texts are the comment itself and left out.
+    /// The fields that say something, in schema order. Texts are the comment itself and left out; spans
+    /// of time are in seconds.
     pub(crate) fn signals(&self) -> Vec<Signal> {
         let telling = |field: &FieldId| match self.value(*field) {
             Value::Flag(flag) => *flag,
             Value::Count(count) => *count != 0,
             Value::Number(number) => *number > 0.0,
+            Value::Duration(span) => !span.is_zero(),
             Value::Text(_) => field.kind() == FieldKind::Domain,
             Value::Absent => false,
         };
@@ -164,6 +168,7 @@ impl<'c> Observed<'c> {
             Value::Flag(flag) => SignalValue::Flag(*flag),
             Value::Count(count) => SignalValue::Count(*count),
             Value::Number(number) => SignalValue::Number(*number),
+            Value::Duration(span) => SignalValue::Number(span.as_secs_f64()),
             Value::Text(text) => SignalValue::Text((*text).to_owned()),
         };
         Signal { id: Cow::Borrowed(field.id()), value, spans: self.spans_of(field).collect() }

@@ -106,7 +106,7 @@ impl Names for Resolver {
             (FieldKind::Domain | FieldKind::Domains, ListKind::Phrases) => {
                 Err(RuleSetProblem::Type(format!("`{name}` lists phrases; ask `body` or another text")))
             }
-            (FieldKind::Flag | FieldKind::Count | FieldKind::Number, _) => {
+            (FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration, _) => {
                 Err(RuleSetProblem::Type(format!("{} cannot be in a list", kind.name())))
             }
         }

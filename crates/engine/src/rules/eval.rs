@@ -62,6 +62,7 @@ fn constant(literal: &Literal) -> Value<'_> {
         Literal::Flag(flag) => Value::Flag(*flag),
         Literal::Count(count) => Value::Count(*count),
         Literal::Number(number) => Value::Number(*number),
+        Literal::Duration(span) => Value::Duration(*span),
         Literal::Text(text) => Value::Text(text),
     }
 }
@@ -71,6 +72,7 @@ fn compare(left: &Value<'_>, comparison: Comparison, right: &Value<'_>) -> bool 
     let order = match (left, right) {
         (Value::Count(left), Value::Count(right)) => Some(left.cmp(right)),
         (Value::Flag(left), Value::Flag(right)) => Some(left.cmp(right)),
+        (Value::Duration(left), Value::Duration(right)) => Some(left.cmp(right)),
         // Texts are only compared for equality: language tags and domains ignore ASCII case.
         (Value::Text(left), Value::Text(right)) => {
             Some(if left.eq_ignore_ascii_case(right) { Equal } else { Less })

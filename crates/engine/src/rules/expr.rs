@@ -13,6 +13,8 @@
 //! Names are resolved and types checked in the same walk, by [`Names`], so that the tree holds
 //! nothing that cannot be evaluated.
 
+use std::time::Duration;
+
 use super::lexer::{LexError, Token, TokenKind, tokens};
 use super::schema::{FieldId, FieldKind};
 use super::types::check_comparison;
@@ -52,6 +54,7 @@ pub(crate) enum Literal {
     Flag(bool),
     Count(i64),
     Number(f64),
+    Duration(Duration),
     Text(String),
 }
 
@@ -246,6 +249,7 @@ impl Parser<'_> {
         let operand = match self.peek() {
             TokenKind::Int(number) => Operand::Literal(Literal::Count(*number)),
             TokenKind::Float(number) => Operand::Literal(Literal::Number(*number)),
+            TokenKind::Duration(span) => Operand::Literal(Literal::Duration(*span)),
             TokenKind::Text(text) => Operand::Literal(Literal::Text(text.clone())),
             TokenKind::Word(word) => match word.as_str() {
                 "true" => Operand::Literal(Literal::Flag(true)),
@@ -328,6 +332,7 @@ impl Parser<'_> {
             TokenKind::Word(word) => format!("found `{word}`"),
             TokenKind::Symbol(symbol) => format!("found `{symbol}`"),
             TokenKind::Int(_) | TokenKind::Float(_) => "found a number".into(),
+            TokenKind::Duration(_) => "found a span of time".into(),
             TokenKind::Text(_) => "found a text".into(),
             TokenKind::End => "the condition ends here".into(),
         };
@@ -382,7 +387,7 @@ mod tests {
                 15,
                 "`links.hosts` is a set of domains; it can only be asked `has list(\"…\")`",
             ),
-            ("body > \"a\"", 7, "`body` is a text; only numbers can be larger or smaller"),
+            ("body > \"a\"", 7, "`body` is a text; only numbers and spans of time can be larger or smaller"),
             ("links.count matches \"x\"", 20, "`links.count` is a count; only texts can be matched"),
             ("1 == 1", 5, "two constants are always equal or never"),
             ("links.count && 1", 12, "unexpected `&`; write and, or, not"),

@@ -1,5 +1,7 @@
 //! Tokens of the condition language.
 
+use std::time::Duration;
+
 /// A token and where it starts in the condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
@@ -14,6 +16,8 @@ pub(crate) enum TokenKind {
     Word(String),
     Int(i64),
     Float(f64),
+    /// A number with a unit: `15m`.
+    Duration(Duration),
     Text(String),
     /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `(`, `)`, `[`, `]`, `,`
     Symbol(&'static str),
@@ -29,6 +33,9 @@ pub(crate) struct LexError {
 
 /// Longest first, so that `<=` is not read as `<`.
 const SYMBOLS: [&str; 11] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ","];
+
+/// Units of spans of time, with their seconds.
+const UNITS: [(&str, u64); 5] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
 
 /// Splits a condition into tokens, the last of which is `End`.
 pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, LexError> {
@@ -71,13 +78,21 @@ fn number(rest: &str, at: usize) -> Result<(TokenKind, usize), LexError> {
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'))
         .map_or(rest.len(), |n| n + 1);
     let digits = rest[..length].replace('_', "");
-    let kind = if digits.contains('.') {
+    let kind = if let Some((unit, seconds)) = UNITS.into_iter().find(|(unit, _)| digits.ends_with(*unit)) {
+        let count = digits[..digits.len() - unit.len()].parse::<u32>().ok();
+        count.map(|count| TokenKind::Duration(Duration::from_secs(u64::from(count) * seconds)))
+    } else if digits.contains('.') {
         digits.parse().ok().filter(|number: &f64| number.is_finite()).map(TokenKind::Float)
     } else {
         digits.parse().ok().map(TokenKind::Int)
     };
-    kind.map(|kind| (kind, length))
-        .ok_or_else(|| LexError { message: format!("`{}` is not a number", &rest[..length]), at })
+    kind.map(|kind| (kind, length)).ok_or_else(|| LexError {
+        message: format!(
+            "`{}` is not a number, nor a span of time such as 30s, 15m, 2h, 7d or 4w",
+            &rest[..length]
+        ),
+        at,
+    })
 }
 
 /// A quoted text. A backslash is kept as it is, so that patterns need no doubling; only before the
@@ -113,6 +128,18 @@ mod tests {
         assert_eq!(found[1], Token { kind: TokenKind::Symbol(">="), at: 12 });
         assert_eq!(found[2], Token { kind: TokenKind::Int(3), at: 15 });
         assert_eq!(found[6].kind, TokenKind::Text("a\\d\"b".into()));
+        for (text, seconds) in
+            [("30s", 30), ("15m", 900), ("2h", 7_200), ("7d", 604_800), ("1_0w", 6_048_000)]
+        {
+            assert_eq!(
+                tokens(text).unwrap()[0].kind,
+                TokenKind::Duration(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for text in ["2y", "1.5h", "-3d", "5_000_000_000s", "1dd"] {
+            assert_eq!(tokens(text).unwrap_err().at, 0, "{text}");
+        }
         assert_eq!(tokens("a = 1").unwrap_err().at, 2);
         assert_eq!(tokens("a == 1.2.3").unwrap_err().at, 5);
     }

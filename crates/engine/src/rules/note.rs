@@ -1,6 +1,7 @@
 //! Notes for moderators, with what was seen filled in: `{links.count} links`, `found {matches}`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use super::expr::unknown_field;
 use super::schema::{FieldId, FieldKind};
@@ -71,5 +72,39 @@ impl Note {
             }
         }
         out
+    }
+}
+
+/// A span of time as people say it: in the largest unit of which it has at least two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spoken(pub(crate) Duration);
+
+impl fmt::Display for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+        match units.into_iter().find(|(unit, _)| seconds >= 2 * unit) {
+            Some((unit, name)) => write!(f, "{} {name}", seconds / unit),
+            None if seconds == 1 => f.write_str("1 second"),
+            None => write!(f, "{seconds} seconds"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_time_read_well() {
+        for (seconds, expected) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (7_199, "119 minutes"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(Spoken(Duration::from_secs(seconds)).to_string(), expected);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The schema: every field that a rule's condition can use, with its type.
 //!
-//! To add a field: add a line here, and set it in the analyzer that lists it under `provides`.
+//! To add a field: add it to the list below, with its type, cost, meaning and an example, and set it in
+//! the analyzer that names it under `provides`. Examples may ask for the lists `phrases` and
+//! `domains`; a test compiles every one.
 
 /// What a field holds, and so which operators it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,12 +13,39 @@ pub enum FieldKind {
     Count,
     /// A real number; shares are between 0 and 1.
     Number,
+    /// A span of time, compared with `30s`, `15m`, `2h`, `7d` or `4w`.
+    Duration,
     /// Words: `==`, `in`, `matches`, and `has list` with a list of phrases.
     Text,
     /// One host name: `==`, `in`, and `has list` with a list of domains.
     Domain,
     /// Any number of host names: `has list` with a list of domains.
     Domains,
+}
+
+/// What it costs to find a field out. Fields that no rule uses cost nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Stands in the comment: nanoseconds.
+    Given,
+    /// A pass over the text: about a microsecond per kilobyte.
+    Pass,
+    /// A search of the text for things of some shape: a few microseconds.
+    Search,
+    /// Asked of the store or another source before the comment is judged, for a whole batch at once.
+    Fact,
+}
+
+impl Cost {
+    /// The word for it in the reference.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Pass => "pass",
+            Self::Search => "search",
+            Self::Fact => "fact",
+        }
+    }
 }
 
 impl FieldKind {
@@ -29,12 +58,13 @@ impl FieldKind {
             Self::Text => "a text",
             Self::Domain => "a domain",
             Self::Domains => "a set of domains",
+            Self::Duration => "a span of time",
         }
     }
 }
 
 macro_rules! fields {
-    ($($field:ident $id:literal $kind:ident $doc:literal)*) => {
+    ($($field:ident $id:literal $kind:ident $cost:ident $doc:literal $example:literal)*) => {
         /// A field of the schema.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -54,47 +84,121 @@ macro_rules! fields {
                 match self { $(Self::$field => FieldKind::$kind),* }
             }
 
+            /// What finding it out costs.
+            pub(crate) const fn cost(self) -> Cost {
+                match self { $(Self::$field => Cost::$cost),* }
+            }
+
             /// What it means, in one sentence.
             pub(crate) const fn doc(self) -> &'static str {
                 match self { $(Self::$field => $doc),* }
+            }
+
+            /// A condition that uses it.
+            pub(crate) const fn example(self) -> &'static str {
+                match self { $(Self::$field => $example),* }
             }
         }
     };
 }
 
 fields! {
-    Body "body" Text "The text of the comment."
-    BodyChars "body.chars" Count "Characters in the body."
-    BodyWords "body.words" Count "Words in the body."
-    BodyLines "body.lines" Count "Lines in the body."
-    LinksCount "links.count" Count "Web addresses in the body, with or without http, also spelled `example dot com`."
-    LinksHosts "links.hosts" Domains "The hosts those addresses lead to."
-    LinksShare "links.share" Number "Share of the body's characters that belong to web addresses."
-    LinksPunycode "links.punycode" Count "Web addresses whose host is not plain ASCII."
-    LinksHidden "links.hidden" Count "Web addresses spelled to escape notice: `example dot com`, `example . com`."
-    CapsShare "caps.share" Number "Share of capitals among the letters that have case; absent below 12 such letters."
-    RepetitionRun "repetition.run" Count "Longest run of one character."
-    RepetitionWordShare "repetition.word_share" Number "Share of the most frequent word among those of at least 2 characters; absent below 6 of them."
-    ContactsEmails "contacts.emails" Count "E-mail addresses in the body."
-    ContactsPhones "contacts.phones" Count "Phone numbers in the body."
-    InvisibleCount "invisible.count" Count "Characters in the body that nobody can see and that its script does not need."
-    InvisibleShare "invisible.share" Number "Share of such characters."
-    CombiningMaxRun "combining.max_run" Count "Most marks stacked on one character."
-    LettersMixed "letters.mixed" Count "Words that mix Latin with Cyrillic or Greek letters."
-    EmojiShare "emoji.share" Number "Share of emoji among the visible characters."
-    AuthorName "author.name" Text "The name that readers see."
-    AuthorKnown "author.known" Flag "The site knows the author from earlier comments."
-    AuthorComments "author.comments" Count "The author's earlier comments, of any outcome."
-    AuthorPublished "author.published" Count "The author's comments that readers can see."
-    AuthorRejected "author.rejected" Count "The author's comments that were rejected, as spam or otherwise."
-    AuthorGuest "author.guest" Flag "The author is not signed in."
-    AuthorRepeatsText "author.repeats_text" Flag "The author's newest comment, of the last 24 hours, has the same text."
-    AuthorEmailDomain "author.email_domain" Domain "The part of the author's mail address after the @."
-    AuthorHasUrl "author.has_url" Flag "The author left a website."
-    AuthorUrlHost "author.url_host" Domain "The host of the author's website."
-    CommentIsReply "comment.is_reply" Flag "The comment answers another one."
-    CommentLanguage "comment.language" Text "The language that the platform tells, a BCP 47 tag."
-    CommentRevision "comment.revision" Count "Which version of the comment this is."
+    Body "body" Text Given
+        "The text of the comment."
+        r#"body has list("phrases")"#
+    BodyChars "body.chars" Count Pass
+        "Characters in the body."
+        "body.chars > 8000"
+    BodyWords "body.words" Count Pass
+        "Words in the body."
+        "body.words < 3"
+    BodyLines "body.lines" Count Pass
+        "Lines in the body."
+        "body.lines > 100"
+    LinksCount "links.count" Count Search
+        "Web addresses in the body, with or without http, also spelled `example dot com`."
+        "links.count >= 3"
+    LinksHosts "links.hosts" Domains Search
+        "The hosts those addresses lead to."
+        r#"links.hosts has list("domains")"#
+    LinksShare "links.share" Number Search
+        "Share of the body's characters that belong to web addresses."
+        "links.share >= 0.5"
+    LinksPunycode "links.punycode" Count Search
+        "Web addresses whose host is not plain ASCII."
+        "links.punycode >= 1"
+    LinksHidden "links.hidden" Count Search
+        "Web addresses spelled to escape notice: `example dot com`, `example . com`."
+        "links.hidden >= 1"
+    CapsShare "caps.share" Number Pass
+        "Share of capitals among the letters that have case; absent below 12 such letters."
+        "caps.share > 0.7 and body.chars >= 30"
+    RepetitionRun "repetition.run" Count Pass
+        "Longest run of one character."
+        "repetition.run >= 20"
+    RepetitionWordShare "repetition.word_share" Number Pass
+        "Share of the most frequent word among those of at least 2 characters; absent below 6 of them."
+        "repetition.word_share >= 0.5"
+    ContactsEmails "contacts.emails" Count Search
+        "E-mail addresses in the body."
+        "contacts.emails >= 1"
+    ContactsPhones "contacts.phones" Count Search
+        "Phone numbers in the body."
+        "contacts.phones >= 1"
+    InvisibleCount "invisible.count" Count Pass
+        "Characters in the body that nobody can see and that its script does not need."
+        "invisible.count >= 5"
+    InvisibleShare "invisible.share" Number Pass
+        "Share of such characters."
+        "invisible.share >= 0.05"
+    CombiningMaxRun "combining.max_run" Count Pass
+        "Most marks stacked on one character."
+        "combining.max_run >= 6"
+    LettersMixed "letters.mixed" Count Pass
+        "Words that mix Latin with Cyrillic or Greek letters."
+        "letters.mixed >= 3"
+    EmojiShare "emoji.share" Number Pass
+        "Share of emoji among the visible characters."
+        "emoji.share >= 0.8"
+    AuthorName "author.name" Text Given
+        "The name that readers see."
+        r#"author.name matches "^anonym""#
+    AuthorKnown "author.known" Flag Fact
+        "The site knows the author from earlier comments."
+        "not author.known"
+    AuthorComments "author.comments" Count Fact
+        "The author's earlier comments, of any outcome."
+        "author.comments < 3"
+    AuthorPublished "author.published" Count Fact
+        "The author's comments that readers can see."
+        "author.published >= 10"
+    AuthorRejected "author.rejected" Count Fact
+        "The author's comments that were rejected, as spam or otherwise."
+        "author.rejected >= 3 and author.rejected > author.published"
+    AuthorGuest "author.guest" Flag Given
+        "The author is not signed in."
+        "author.guest"
+    AuthorRepeatsText "author.repeats_text" Flag Fact
+        "The author's newest comment, of the last 24 hours, has the same text."
+        "author.repeats_text"
+    AuthorEmailDomain "author.email_domain" Domain Given
+        "The part of the author's mail address after the @."
+        r#"author.email_domain == "mail.example""#
+    AuthorHasUrl "author.has_url" Flag Given
+        "The author left a website."
+        "author.has_url"
+    AuthorUrlHost "author.url_host" Domain Given
+        "The host of the author's website."
+        r#"author.url_host has list("domains")"#
+    CommentIsReply "comment.is_reply" Flag Given
+        "The comment answers another one."
+        "comment.is_reply"
+    CommentLanguage "comment.language" Text Given
+        "The language that the platform tells, a BCP 47 tag."
+        r#"comment.language in ["en", "de"]"#
+    CommentRevision "comment.revision" Count Given
+        "Which version of the comment this is."
+        "comment.revision > 1"
 }
 
 impl FieldId {
@@ -109,10 +213,10 @@ impl FieldId {
 
 /// A set of fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct FieldSet(u64);
+pub(crate) struct FieldSet(u128);
 
 // A set is one word of bits.
-const _: () = assert!(FieldId::COUNT <= 64);
+const _: () = assert!(FieldId::COUNT <= 128);
 
 impl FieldSet {
     /// The set of these fields.
@@ -120,7 +224,7 @@ impl FieldSet {
         let mut bits = 0;
         let mut at = 0;
         while at < fields.len() {
-            bits |= 1 << fields[at] as u64;
+            bits |= 1 << fields[at] as u128;
             at += 1;
         }
         Self(bits)
@@ -128,12 +232,12 @@ impl FieldSet {
 
     /// Adds a field.
     pub(crate) const fn insert(&mut self, field: FieldId) {
-        self.0 |= 1 << field as u64;
+        self.0 |= 1 << field as u128;
     }
 
     /// Whether the field is in it.
     pub(crate) const fn contains(self, field: FieldId) -> bool {
-        self.0 & (1 << field as u64) != 0
+        self.0 & (1 << field as u128) != 0
     }
 
     /// Whether the two sets share a field.
@@ -154,13 +258,23 @@ pub struct FieldDoc {
     pub id: &'static str,
     /// What it holds.
     pub kind: FieldKind,
+    /// What finding it out costs.
+    pub cost: Cost,
     /// What it means.
     pub doc: &'static str,
+    /// A condition that uses it.
+    pub example: &'static str,
 }
 
 /// Every field that a rule's condition can use, in schema order.
 pub fn schema() -> impl Iterator<Item = FieldDoc> {
-    FieldId::ALL.into_iter().map(|field| FieldDoc { id: field.id(), kind: field.kind(), doc: field.doc() })
+    FieldId::ALL.into_iter().map(|field| FieldDoc {
+        id: field.id(),
+        kind: field.kind(),
+        cost: field.cost(),
+        doc: field.doc(),
+        example: field.example(),
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub(super) fn check_comparison(
     enum Class {
         Flag,
         Number,
+        Duration,
         Text,
         Set,
     }
@@ -21,6 +22,7 @@ pub(super) fn check_comparison(
             let class = match field.kind() {
                 FieldKind::Flag => Class::Flag,
                 FieldKind::Count | FieldKind::Number => Class::Number,
+                FieldKind::Duration => Class::Duration,
                 FieldKind::Text | FieldKind::Domain => Class::Text,
                 FieldKind::Domains => Class::Set,
             };
@@ -30,6 +32,7 @@ pub(super) fn check_comparison(
         Operand::Literal(Literal::Count(_) | Literal::Number(_)) => {
             (Class::Number, "this is a number".into())
         }
+        Operand::Literal(Literal::Duration(_)) => (Class::Duration, "this is a span of time".into()),
         Operand::Literal(Literal::Text(_)) => (Class::Text, "this is a text".into()),
     };
     let (left_class, left_name) = describe(left);
@@ -41,8 +44,8 @@ pub(super) fn check_comparison(
         return Err(format!("{left_name}, but {right_name}"));
     }
     let ordered = !matches!(comparison, Comparison::Equal | Comparison::Unequal);
-    if ordered && left_class != Class::Number {
-        return Err(format!("{left_name}; only numbers can be larger or smaller"));
+    if ordered && !matches!(left_class, Class::Number | Class::Duration) {
+        return Err(format!("{left_name}; only numbers and spans of time can be larger or smaller"));
     }
     if matches!((left, right), (Operand::Literal(_), Operand::Literal(_))) {
         return Err("two constants are always equal or never".into());
