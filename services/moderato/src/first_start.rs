@@ -68,7 +68,7 @@ pub(crate) async fn rules(store: &dyn Store, config: &Rules) -> anyhow::Result<C
         return compile(&document.document, &document.guidelines)
             .with_context(|| format!("the active rule set {version} does not compile with this release; activate another with `moderato rules activate FILE`"));
     }
-    let compiled = compile(STARTER_RULES, STARTER_GUIDELINES).context("the built-in starter rules")?;
+    let compiled = builtin_rules()?;
     activate(store, &as_document(&compiled, STARTER_RULES, STARTER_GUIDELINES)).await?;
     Ok(compiled)
 }
@@ -86,6 +86,11 @@ pub(crate) fn read_rules(
     let compiled =
         compile(&rules_text, &guidelines_text).with_context(|| format!("the rules in {}", file.display()))?;
     Ok((as_document(&compiled, &rules_text, &guidelines_text), compiled))
+}
+
+/// The rules that a new installation starts with.
+pub(crate) fn builtin_rules() -> anyhow::Result<CompiledRuleSet> {
+    compile(STARTER_RULES, STARTER_GUIDELINES).context("the built-in starter rules")
 }
 
 /// Compiles stored or read documents.

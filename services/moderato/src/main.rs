@@ -10,6 +10,7 @@
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
 //! | `queue_cmd`, `keys`, `sites`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `evaluate` | how good a rule set is on labelled comments |
 //! | `verdict_text`, `terminal` | verdicts and hostile text on a terminal |
 //! | `bench` | load |
 
@@ -21,6 +22,7 @@ mod comment;
 mod compose;
 mod config_args;
 mod config_cmd;
+mod evaluate;
 mod first_start;
 mod import;
 mod keys;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::compose;
 use crate::config_args::ConfigArgs;
+use crate::evaluate::{self, EvaluateArgs};
 use crate::first_start::{activate, read_rules};
 
 /// Checks rule sets and puts them in force.
@@ -15,6 +16,8 @@ pub(crate) enum RulesCommand {
     Activate(ActivateArgs),
     /// Says which rule set is in force
     Active(ActiveArgs),
+    /// Measures a rule set on comments that people have labelled
+    Evaluate(EvaluateArgs),
     /// Prints the built-in starter rule set, to begin an own one with
     Starter,
 }
@@ -73,6 +76,7 @@ pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
             closing.close().await;
             println!("{}", active.map_or_else(|| "none yet".to_owned(), |version| version.to_string()));
         }
+        RulesCommand::Evaluate(args) => evaluate::run(&args)?,
         RulesCommand::Starter => print!("{}", moderato_engine::STARTER_RULES),
     }
     Ok(())
