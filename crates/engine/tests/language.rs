@@ -23,6 +23,9 @@ fn conditions_mean_what_they_say() {
         (r#"body matches "win \d+ (euro|dollar)s?""#, "Win 500 EURO now", true),
         (r#"body matches "win \d+ (euro|dollar)s?""#, "win euro", false),
         (r#"body matches "^\d+$""#, "12345", true),
+        (r#"body matches "win \d+ (euro|dollar)s?""#, "win 500 еurо", true),
+        (r#"body matches "(in|to) a? ?{words}""#, "off to a casino", true),
+        (r#"body matches "(in|to) a? ?{words}""#, "a casino", false),
         ("links.count >= 2 and not author.known", "http://a.example http://b.example", true),
         ("body.words in [2, 3]", "two words", true),
         ("body.words in [2, 3]", "one", false),
@@ -67,6 +70,11 @@ fn mistakes_are_shown_where_they_are() {
         (
             one_rule(r#"body has list("wrods")"#),
             Some((10, 25)),
+            "unknown list `wrods`; did you mean `words`?",
+        ),
+        (
+            one_rule(r#"body matches "a {wrods}""#),
+            Some((10, 24)),
             "unknown list `wrods`; did you mean `words`?",
         ),
         (one_rule(r#"body has list("hosts")"#), Some((10, 25)), "`hosts` lists domains"),

@@ -48,10 +48,12 @@ fn scan(context: &Context<'_>, views: &Views<'_>, field: FieldId, target: Field,
     });
     // Look-alikes can only add hits: a list may hold words of the script they are from.
     let Some(skeleton) = views.skeleton() else { return };
-    lists.scan(skeleton, |owner, entry, range| {
-        if let Owner::Word(list) | Owner::Substring(list) = owner {
+    lists.scan(skeleton, |owner, entry, range| match owner {
+        Owner::Word(list) | Owner::Substring(list) => {
             seen.hit(field, list, entry, Some(span(target, views.skeleton_origin(range))));
         }
+        Owner::Pattern(pattern) if field == FieldId::Body => seen.saw_literal(pattern, patterns),
+        Owner::Pattern(_) => {}
     });
 }
 

@@ -11,7 +11,7 @@ use super::expr::{self, Names};
 use super::lists::ListBuilder;
 use super::note::Note;
 use super::schema::{FieldId, FieldKind, FieldSet};
-use super::{CompiledRuleSet, Outcome, Pattern, Rule, Thresholds, hex12, patterns};
+use super::{CompiledRuleSet, Outcome, Pattern, Rule, Thresholds, hex12, patterns, templates};
 use crate::error::{RuleSetError, RuleSetProblem, nearest};
 use crate::guidelines::Guidelines;
 
@@ -91,6 +91,22 @@ struct Resolver {
     patterns: Vec<Pattern>,
 }
 
+impl Resolver {
+    /// The entries of a list of phrases.
+    fn phrases(&self, name: &str) -> Result<Vec<String>, RuleSetProblem> {
+        match self.lists.find(name) {
+            Some((index, ListKind::Phrases)) => Ok(self.lists.phrases(index)),
+            Some((_, ListKind::Domains)) => Err(RuleSetProblem::Type(format!(
+                "`{name}` lists domains; only phrases can stand in a pattern"
+            ))),
+            None => {
+                let nearest = nearest(name, self.lists.names());
+                Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest })
+            }
+        }
+    }
+}
+
 impl Names for Resolver {
     fn list(&mut self, name: &str, kind: FieldKind) -> Result<u16, RuleSetProblem> {
         let Some((index, list)) = self.lists.find(name) else {
@@ -116,7 +132,8 @@ impl Names for Resolver {
         if self.patterns.len() >= PATTERNS_MAX {
             return Err(RuleSetProblem::TooMany { what: "patterns", max: PATTERNS_MAX });
         }
-        let (regex, literals) = patterns::compile(pattern)?;
+        let expanded = templates::expand(pattern, |name| self.phrases(name))?;
+        let (regex, literals) = patterns::compile(&expanded)?;
         let index = self.patterns.len() as u16;
         // Only the body is long enough for a filter to pay.
         let filtered = field == FieldId::Body && !literals.is_empty();

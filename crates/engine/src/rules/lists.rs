@@ -93,6 +93,13 @@ impl ListBuilder {
         Some((index as u16, self.names[index].1))
     }
 
+    /// The entries of a list of phrases, folded.
+    pub(super) fn phrases(&self, list: u16) -> Vec<String> {
+        let owned = |owner: &Owner| matches!(owner, Owner::Word(of) | Owner::Substring(of) if *of == list);
+        let entries = self.phrases.iter().zip(&self.owners).filter(|(_, owner)| owned(owner));
+        entries.map(|(phrase, _)| phrase.clone()).collect()
+    }
+
     /// Every list's name.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())

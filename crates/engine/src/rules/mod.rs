@@ -6,6 +6,7 @@
 //! | [`document`] | the document as written |
 //! | [`lexer`], [`expr`], [`types`] | the condition language: tokens, parser, type checks |
 //! | [`lists`], [`patterns`] | the shared automaton, the domain table, regular expressions |
+//! | [`templates`] | patterns that name lists |
 //! | [`note`] | notes for moderators with placeholders |
 //! | [`eval`], [`patterns_of_text`] | conditions against a comment, and the evidence |
 
@@ -19,6 +20,7 @@ pub(crate) mod note;
 mod patterns;
 mod patterns_of_text;
 pub(crate) mod schema;
+mod templates;
 mod types;
 
 use std::fmt::Write as _;

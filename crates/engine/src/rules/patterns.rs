@@ -14,10 +14,10 @@ use crate::text::fold::folded;
 const SIZE_MAX: usize = 1 << 20;
 /// Memory of one pattern's lazily built states, in bytes and per thread.
 const LAZY_SIZE_MAX: usize = 2 << 20;
-/// Longest pattern, in bytes.
-const PATTERN_MAX: usize = 4_000;
+/// Longest pattern, in bytes, with the lists it names: some 1,500 words.
+const PATTERN_MAX: usize = 16_000;
 /// Most alternatives of literals that are worth looking for.
-const LITERALS_MAX: usize = 200;
+const LITERALS_MAX: usize = 500;
 /// Literals shorter than this are in nearly every text.
 const LITERAL_BYTES_MIN: usize = 2;
 
