@@ -9,6 +9,7 @@
 //! | `reading` | what platforms read |
 //! | `events`, `hint` | the log without gaps, and who is told that it grew |
 //! | `tenants`, `rule_sets` | sites, keys, rule sets |
+//! | `rule_effects`, `judged` | what rule sets did; comments to try others on |
 //! | `rows`, `error` | from rows to domain types, from errors to what callers act on |
 //!
 //! Every transaction takes its locks in one order, so that no two wait for each other: revisions,
@@ -21,9 +22,11 @@ mod decide;
 mod error;
 mod events;
 mod hint;
+mod judged;
 mod reading;
 mod record;
 mod rows;
+mod rule_effects;
 mod rule_sets;
 mod tenants;
 mod withdraw;

@@ -30,7 +30,11 @@ pub(crate) fn thread(row: &PgRow) -> sqlx::Result<ThreadId> {
 }
 
 pub(crate) fn action(row: &PgRow) -> sqlx::Result<Action> {
-    Action::parse(row.try_get("action")?).ok_or_else(|| unreadable("action"))
+    action_in(row, "action")
+}
+
+pub(crate) fn action_in(row: &PgRow, column: &str) -> sqlx::Result<Action> {
+    Action::parse(row.try_get(column)?).ok_or_else(|| unreadable("action"))
 }
 
 pub(crate) fn state(row: &PgRow) -> sqlx::Result<State> {
@@ -50,6 +54,16 @@ pub(crate) fn rule_set_version(text: &str) -> sqlx::Result<RuleSetVersion> {
     RuleSetVersion::parse(text).map_err(|_| unreadable("rule-set version"))
 }
 
+pub(crate) fn optional_rule_set(row: &PgRow, column: &str) -> sqlx::Result<Option<RuleSetVersion>> {
+    let text: Option<&str> = row.try_get(column)?;
+    text.map(rule_set_version).transpose()
+}
+
+pub(crate) fn parent(row: &PgRow) -> sqlx::Result<Option<CommentId>> {
+    let parent: Option<&str> = row.try_get("parent_id")?;
+    parent.map(comment_id).transpose()
+}
+
 fn comment_id(text: &str) -> sqlx::Result<CommentId> {
     CommentId::parse(text).map_err(|_| unreadable("comment id"))
 }
@@ -59,11 +73,10 @@ pub(crate) fn name(row: &PgRow) -> sqlx::Result<CommentName> {
 }
 
 pub(crate) fn stored_comment(row: &PgRow) -> sqlx::Result<StoredComment> {
-    let parent: Option<&str> = row.try_get("parent_id")?;
     Ok(StoredComment {
         name: name(row)?,
         thread: thread(row)?,
-        parent: parent.map(comment_id).transpose()?,
+        parent: parent(row)?,
         revision: revision(row)?,
         content_hash: ContentHash::from_bytes(row.try_get("content_hash")?),
         display_name: row.try_get("display_name")?,

@@ -57,6 +57,13 @@ impl Default for QueueLimits {
     }
 }
 
+/// Every migration, in order. An applied one is never edited; add the next number here and in the
+/// folder, and one of the same name to the PostgreSQL backend.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (3, "rule_lifecycle", include_str!("../migrations/0003_rule_lifecycle.sql")),
+];
+
 /// An open file: the store and the queue in it. Must be opened within a tokio runtime, which runs
 /// the queue's committer.
 #[derive(Debug)]
@@ -101,13 +108,12 @@ impl SqliteFile {
 /// the same moment must not both create its tables.
 async fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.write().await.map_err(store_error)?;
-    let migrations = vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_initial.sql").into_sql_str(),
-        false,
-    )];
+    let migrations = MIGRATIONS
+        .into_iter()
+        .map(|(number, name, sql)| {
+            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect();
     Migrator::with_migrations(migrations)
         .run_direct(None, &mut *transaction, false)
         .await

@@ -4,8 +4,8 @@
 use std::fmt::Display;
 
 use moderato_domain::{
-    Action, AuthorKey, CommentId, CommentName, ContentHash, Revision, Score, SiteId, State, ThreadId,
-    Timestamp,
+    Action, AuthorKey, CommentId, CommentName, ContentHash, Revision, RuleSetVersion, Score, SiteId, State,
+    ThreadId, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,21 @@ pub(crate) fn word<T>(
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> sqlx::Result<T> {
     parsed(row, column, |text| parse(text).ok_or("unknown word"))
+}
+
+/// Reads a text column that may be absent and parses it.
+pub(crate) fn optional<T>(
+    row: &SqliteRow,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> sqlx::Result<Option<T>> {
+    let absent = row.try_get::<Option<&str>, _>(column)?.is_none();
+    if absent { Ok(None) } else { word(row, column, parse).map(Some) }
+}
+
+/// Reads a version of a rule set that may be absent.
+pub(crate) fn rule_set(row: &SqliteRow, column: &str) -> sqlx::Result<Option<RuleSetVersion>> {
+    optional(row, column, |text| RuleSetVersion::parse(text).ok())
 }
 
 /// Reads a JSON column.

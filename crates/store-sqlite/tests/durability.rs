@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use moderato_domain::{ManualClock, RuleSetVersion, Timestamp};
 use moderato_queue::{ConsumeOptions, DeadSelection, Delivery, Envelope, PublishError, Queue, Route};
-use moderato_store::{EventLog, RuleSetDocument, RuleSets, Store, StoreError};
+use moderato_store::{EventLog, RuleSetDocument, RuleSets, Slot, Store, StoreError};
 use moderato_store_sqlite::{QueueLimits, SqliteFile, SqliteOptions};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -140,7 +140,7 @@ async fn a_lock_that_another_process_keeps_is_unavailable_until_it_goes() {
     assert_eq!(file.queue().publish(Route::Work, message(1)).await, Err(PublishError::Unavailable));
     assert!(file.queue().ready().await.is_err());
     assert!(matches!(file.store().put_rule_set(&rule_set(1)).await, Err(StoreError::Unavailable(_))));
-    assert!(file.store().active_rule_set().await.is_ok(), "reading goes on");
+    assert!(file.store().rules_in_force().await.is_ok(), "reading goes on");
 
     lock.rollback().await.unwrap();
     file.queue().publish(Route::Work, message(1)).await.unwrap();
@@ -157,7 +157,11 @@ async fn callers_that_give_up_do_not_keep_the_write_lock() {
         let patience = Duration::from_micros(25 * attempt as u64);
         let rules = rule_set(attempt);
         let _ = timeout(patience, store.put_rule_set(&rules)).await;
-        let _ = timeout(patience, store.activate_rule_set(&rules.version, Timestamp::from_millis(1))).await;
+        let _ = timeout(
+            patience,
+            store.activate_rule_set(Slot::Active, &rules.version, Timestamp::from_millis(1)),
+        )
+        .await;
         let _ = timeout(patience, queue.publish(Route::Work, message(attempt as u128))).await;
     }
     timeout(SOON, store.put_rule_set(&rule_set(1_000))).await.expect("in time").unwrap();

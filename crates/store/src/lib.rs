@@ -12,6 +12,7 @@
 
 pub mod conformance;
 mod directory;
+mod rules;
 mod types;
 mod waves;
 
@@ -25,9 +26,13 @@ use moderato_domain::{
 use tokio::sync::watch;
 
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
+pub use rules::{
+    Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
+    RuleSetEntry, RuleStatistics, RuleTally, RulesInForce, ShadowDifference, Slot, StatisticsScope,
+};
 pub use types::{
     ApiKey, ApiKeyId, CommentFilter, CommentPosition, Contact, DecideError, Event, EventCursor, EventKind,
-    NewRecord, Recorded, RuleSetDocument, StoreError, StoredComment, Withdrawn,
+    NewRecord, Recorded, StoreError, StoredComment, Withdrawn,
 };
 pub use waves::waves;
 
@@ -143,25 +148,91 @@ pub trait Tenants: Send + Sync {
     async fn keys(&self, site: Option<&SiteId>) -> Result<Vec<ApiKey>, StoreError>;
 }
 
-/// Rule sets and which one is in force.
+/// Rule sets and which ones are in use.
 #[async_trait]
 pub trait RuleSets: Send + Sync {
     /// Stores a rule set; nothing happens if this version is known.
     async fn put_rule_set(&self, rule_set: &RuleSetDocument) -> Result<(), StoreError>;
 
-    /// Puts a stored version in force.
-    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError>;
-
-    /// The version in force.
-    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError>;
-
     /// A stored version.
     async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError>;
+
+    /// Stored versions, newest first, after `after`.
+    async fn rule_sets(
+        &self,
+        after: Option<&RuleSetEntry>,
+        limit: u32,
+    ) -> Result<Vec<RuleSetEntry>, StoreError>;
+
+    /// Puts a stored version into a slot; nothing happens if it is there. The differences of earlier
+    /// shadows are forgotten when another one begins.
+    async fn activate_rule_set(
+        &self,
+        slot: Slot,
+        version: &RuleSetVersion,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Empties the shadow slot; its statistics stay.
+    async fn end_shadow(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The versions in use. Cheap to poll.
+    async fn rules_in_force(&self) -> Result<RulesInForce, StoreError>;
+
+    /// What a slot held, newest first.
+    async fn activations(&self, slot: Slot, limit: u32) -> Result<Vec<Activation>, StoreError>;
+}
+
+/// What rule sets did to comments.
+#[async_trait]
+pub trait RuleEffects: Send + Sync {
+    /// Adds what a process counted, all or nothing.
+    async fn add_tally(&self, tally: &RuleTally) -> Result<(), StoreError>;
+
+    /// Every rule that matched or was decided about, by id.
+    async fn rule_statistics(&self, scope: &StatisticsScope) -> Result<Vec<RuleStatistics>, StoreError>;
+
+    /// How often a shadow was compared, by site; on one site or on all.
+    async fn comparisons(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+    ) -> Result<Vec<Comparisons>, StoreError>;
+
+    /// The differences that are kept of a shadow, newest first.
+    async fn shadow_differences(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+        limit: u32,
+    ) -> Result<Vec<ShadowDifference>, StoreError>;
+
+    /// One stored revision, with its verdict; the newest one if `revision` is `None`.
+    async fn judged_comment(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<JudgedComment>, StoreError>;
+
+    /// The newest revisions of a site's comments accepted since `since`, newest accepted first, after
+    /// `after`. Withdrawn comments are left out.
+    async fn judged_comments(
+        &self,
+        site: &SiteId,
+        since: Timestamp,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<JudgedComment>, StoreError>;
+
+    /// How many comments that would be, withdrawn ones included: for progress.
+    async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError>;
 }
 
 /// All of the store.
 #[async_trait]
-pub trait Store: Pipeline + Review + Reading + EventLog + Tenants + RuleSets + fmt::Debug {
+pub trait Store:
+    Pipeline + Review + Reading + EventLog + Tenants + RuleSets + RuleEffects + fmt::Debug
+{
     /// Whether the store answers and can write. For readiness.
     async fn ready(&self) -> Result<(), StoreError>;
 }

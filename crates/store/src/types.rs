@@ -1,8 +1,8 @@
 //! What goes into the store and comes out of it.
 
 use moderato_domain::{
-    Action, AuthorKey, Comment, CommentId, CommentName, ContentHash, Evaluation, Revision, Role,
-    RuleSetVersion, Score, SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
+    Action, AuthorKey, Comment, CommentId, CommentName, ContentHash, Evaluation, Revision, Role, Score,
+    SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
 };
 
 /// Why the store could not do it. The caller acts on the variant.
@@ -242,17 +242,4 @@ pub struct ApiKey {
     pub expire_time: Option<Timestamp>,
     /// When it was revoked.
     pub revoke_time: Option<Timestamp>,
-}
-
-/// A stored rule set: an immutable version with the documents it was compiled from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSetDocument {
-    /// Its version.
-    pub version: RuleSetVersion,
-    /// The rule-set document (TOML).
-    pub document: String,
-    /// The guidelines it cites (Markdown).
-    pub guidelines: String,
-    /// When it was stored.
-    pub create_time: Timestamp,
 }

@@ -12,7 +12,7 @@ use moderato_domain::{
 };
 use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES};
 use moderato_runtime::config::Rules;
-use moderato_store::{RuleSetDocument, Store};
+use moderato_store::{RuleSetDocument, Slot, Store};
 
 use crate::client::{CREDENTIALS_FILE, Credentials};
 use crate::compose::create_private;
@@ -60,7 +60,7 @@ pub(crate) async fn rules(store: &dyn Store, config: &Rules) -> anyhow::Result<C
         activate(store, &document).await?;
         return Ok(compiled);
     }
-    if let Some(version) = store.active_rule_set().await? {
+    if let Some(version) = store.rules_in_force().await?.active {
         let document = store
             .rule_set(&version)
             .await?
@@ -101,11 +101,11 @@ pub(crate) fn compile(rules: &str, guidelines: &str) -> anyhow::Result<CompiledR
 
 /// Stores a rule set and puts it in force, unless it is.
 pub(crate) async fn activate(store: &dyn Store, document: &RuleSetDocument) -> anyhow::Result<bool> {
-    if store.active_rule_set().await?.as_ref() == Some(&document.version) {
+    if store.rules_in_force().await?.active.as_ref() == Some(&document.version) {
         return Ok(false);
     }
     store.put_rule_set(document).await?;
-    store.activate_rule_set(&document.version, SystemClock.now()).await?;
+    store.activate_rule_set(Slot::Active, &document.version, SystemClock.now()).await?;
     Ok(true)
 }
 

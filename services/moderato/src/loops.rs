@@ -74,7 +74,9 @@ async fn follow_rules(kept: Kept) {
     loop {
         ticks.tick().await;
         // A store that is away is reported elsewhere.
-        let Ok(Some(version)) = kept.store.active_rule_set().await else { continue };
+        let Ok(Some(version)) = kept.store.rules_in_force().await.map(|in_force| in_force.active) else {
+            continue;
+        };
         if version == *kept.rules.current().version() || refused.as_ref() == Some(&version) {
             continue;
         }

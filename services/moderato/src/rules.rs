@@ -72,7 +72,7 @@ pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
         }
         RulesCommand::Active(args) => {
             let (store, closing) = compose::store(&args.config.load()?).await?;
-            let active = store.active_rule_set().await?;
+            let active = store.rules_in_force().await?.active;
             closing.close().await;
             println!("{}", active.map_or_else(|| "none yet".to_owned(), |version| version.to_string()));
         }

@@ -3,8 +3,10 @@
 mod authors;
 mod comments;
 mod events;
+mod judged;
 mod record;
 mod review;
+mod rule_effects;
 mod rule_sets;
 mod tenants;
 mod verdicts;
@@ -18,9 +20,10 @@ use moderato_domain::{
     Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor,
-    EventLog, NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError,
-    StoredComment, Tenants, Withdrawn,
+    Activation, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
+    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Reading, Recorded,
+    Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
+    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -166,16 +169,87 @@ impl RuleSets for SqliteStore {
         rule_sets::put(&self.database, rule_set).await.map_err(store_error)
     }
 
-    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError> {
-        rule_sets::activate(&self.database, version, now).await.map_err(store_error)
-    }
-
-    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError> {
-        rule_sets::active(&self.database).await.map_err(store_error)
-    }
-
     async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError> {
         rule_sets::one(&self.database, version).await.map_err(store_error)
+    }
+
+    async fn rule_sets(
+        &self,
+        after: Option<&RuleSetEntry>,
+        limit: u32,
+    ) -> Result<Vec<RuleSetEntry>, StoreError> {
+        rule_sets::newest_first(&self.database, after, limit).await.map_err(store_error)
+    }
+
+    async fn activate_rule_set(
+        &self,
+        slot: Slot,
+        version: &RuleSetVersion,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        rule_sets::activate(&self.database, slot, version, now).await.map_err(store_error)
+    }
+
+    async fn end_shadow(&self, now: Timestamp) -> Result<(), StoreError> {
+        rule_sets::end_shadow(&self.database, now).await.map_err(store_error)
+    }
+
+    async fn rules_in_force(&self) -> Result<RulesInForce, StoreError> {
+        rule_sets::newest(&self.database).await.map_err(store_error)
+    }
+
+    async fn activations(&self, slot: Slot, limit: u32) -> Result<Vec<Activation>, StoreError> {
+        rule_sets::history(&self.database, slot, limit).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl RuleEffects for SqliteStore {
+    async fn add_tally(&self, tally: &RuleTally) -> Result<(), StoreError> {
+        rule_effects::add(&self.database, tally).await.map_err(store_error)
+    }
+
+    async fn rule_statistics(&self, scope: &StatisticsScope) -> Result<Vec<RuleStatistics>, StoreError> {
+        rule_effects::statistics(&self.database, scope).await.map_err(store_error)
+    }
+
+    async fn comparisons(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+    ) -> Result<Vec<Comparisons>, StoreError> {
+        rule_effects::comparisons(&self.database, site, shadow).await.map_err(store_error)
+    }
+
+    async fn shadow_differences(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+        limit: u32,
+    ) -> Result<Vec<ShadowDifference>, StoreError> {
+        rule_effects::differences(&self.database, site, shadow, limit).await.map_err(store_error)
+    }
+
+    async fn judged_comment(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<JudgedComment>, StoreError> {
+        judged::one(&self.database, name, revision).await.map_err(store_error)
+    }
+
+    async fn judged_comments(
+        &self,
+        site: &SiteId,
+        since: Timestamp,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<JudgedComment>, StoreError> {
+        judged::newest_first(&self.database, site, since, after, limit).await.map_err(store_error)
+    }
+
+    async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError> {
+        judged::count(&self.database, site, since).await.map_err(store_error)
     }
 }
 

@@ -100,7 +100,7 @@ impl Documents {
     }
 }
 
-fn stored_verdict(row: &SqliteRow) -> sqlx::Result<Verdict> {
+pub(super) fn stored_verdict(row: &SqliteRow) -> sqlx::Result<Verdict> {
     Ok(Verdict {
         comment: rows::comment_name(row)?,
         revision: rows::revision(row)?,

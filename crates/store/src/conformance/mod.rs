@@ -11,6 +11,7 @@ mod deciding;
 mod events;
 mod reading;
 mod recording;
+mod rule_effects;
 mod rule_sets;
 mod tenants;
 mod withdrawing;
@@ -68,6 +69,13 @@ const CASES: &[(&str, Run)] = cases![
     tenants::a_site_keeps_its_privacy_key,
     tenants::a_revoked_key_leaves_the_directory,
     rule_sets::a_rule_set_is_stored_once_and_activated_at_will,
+    rule_sets::a_shadow_comes_and_goes_beside_the_active_one,
+    rule_sets::rule_sets_are_listed_newest_first_in_pages,
+    rule_effects::hits_add_up_by_rule_slot_and_version,
+    rule_effects::overturns_count_the_last_decision_about_each_match,
+    rule_effects::differences_of_a_shadow_are_kept_newest_first_and_bounded,
+    rule_effects::the_next_shadow_forgets_the_differences_of_the_last,
+    rule_effects::judged_comments_come_newest_first_with_what_was_said,
 ];
 
 /// Runs every case, one after the other, and panics with the names of those that failed.

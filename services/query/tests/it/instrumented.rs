@@ -8,9 +8,10 @@ use moderato_domain::{
     Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    ApiKey, ApiKeyId, CommentFilter, CommentPosition, DecideError, DirectorySnapshot, Event, EventCursor,
-    EventLog, NewRecord, Pipeline, Reading, Recorded, Review, RuleSetDocument, RuleSets, Store, StoreError,
-    StoredComment, Tenants, Withdrawn,
+    Activation, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
+    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Reading, Recorded,
+    Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
+    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -152,14 +153,76 @@ impl RuleSets for Instrumented {
     async fn put_rule_set(&self, rule_set: &RuleSetDocument) -> Result<(), StoreError> {
         self.inner.put_rule_set(rule_set).await
     }
-    async fn activate_rule_set(&self, version: &RuleSetVersion, now: Timestamp) -> Result<(), StoreError> {
-        self.inner.activate_rule_set(version, now).await
-    }
-    async fn active_rule_set(&self) -> Result<Option<RuleSetVersion>, StoreError> {
-        self.inner.active_rule_set().await
-    }
     async fn rule_set(&self, version: &RuleSetVersion) -> Result<Option<RuleSetDocument>, StoreError> {
         self.inner.rule_set(version).await
+    }
+    async fn rule_sets(
+        &self,
+        after: Option<&RuleSetEntry>,
+        limit: u32,
+    ) -> Result<Vec<RuleSetEntry>, StoreError> {
+        self.inner.rule_sets(after, limit).await
+    }
+    async fn activate_rule_set(
+        &self,
+        slot: Slot,
+        version: &RuleSetVersion,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.activate_rule_set(slot, version, now).await
+    }
+    async fn end_shadow(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.end_shadow(now).await
+    }
+    async fn rules_in_force(&self) -> Result<RulesInForce, StoreError> {
+        self.inner.rules_in_force().await
+    }
+    async fn activations(&self, slot: Slot, limit: u32) -> Result<Vec<Activation>, StoreError> {
+        self.inner.activations(slot, limit).await
+    }
+}
+
+#[tonic::async_trait]
+impl RuleEffects for Instrumented {
+    async fn add_tally(&self, tally: &RuleTally) -> Result<(), StoreError> {
+        self.inner.add_tally(tally).await
+    }
+    async fn rule_statistics(&self, scope: &StatisticsScope) -> Result<Vec<RuleStatistics>, StoreError> {
+        self.inner.rule_statistics(scope).await
+    }
+    async fn comparisons(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+    ) -> Result<Vec<Comparisons>, StoreError> {
+        self.inner.comparisons(site, shadow).await
+    }
+    async fn shadow_differences(
+        &self,
+        site: Option<&SiteId>,
+        shadow: &RuleSetVersion,
+        limit: u32,
+    ) -> Result<Vec<ShadowDifference>, StoreError> {
+        self.inner.shadow_differences(site, shadow, limit).await
+    }
+    async fn judged_comment(
+        &self,
+        name: &CommentName,
+        revision: Option<Revision>,
+    ) -> Result<Option<JudgedComment>, StoreError> {
+        self.inner.judged_comment(name, revision).await
+    }
+    async fn judged_comments(
+        &self,
+        site: &SiteId,
+        since: Timestamp,
+        after: Option<&CommentPosition>,
+        limit: u32,
+    ) -> Result<Vec<JudgedComment>, StoreError> {
+        self.inner.judged_comments(site, since, after, limit).await
+    }
+    async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError> {
+        self.inner.count_judged(site, since).await
     }
 }
 
