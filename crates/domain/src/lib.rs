@@ -24,6 +24,7 @@ pub mod clock;
 pub mod comment;
 pub mod decision;
 pub mod error;
+pub mod explanation;
 pub mod facts;
 pub mod ids;
 pub mod intake;
@@ -36,6 +37,7 @@ pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Time
 pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
 pub use decision::{Decision, DecisionKind};
 pub use error::ErrorCode;
+pub use explanation::{Branch, ExplainedRule, Explanation, MatchedEntry, SeenValue};
 pub use facts::{AuthorFacts, AuthorKey, TextFingerprint};
 pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};
 pub use intake::{CommentDraft, Violation};

@@ -6,13 +6,15 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleSetError {
     problem: RuleSetProblem,
-    place: Option<Place>,
+    place: Option<Box<Place>>,
     /// The rule it was found in, if any.
     rule: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
+    /// The attached file it is in; none: the document itself.
+    file: Option<String>,
     line: usize,
     column: usize,
     text: String,
@@ -93,6 +95,48 @@ pub enum RuleSetProblem {
         /// The most similar section.
         nearest: Option<String>,
     },
+    /// A group that the document does not define.
+    #[error("unknown group `{name}`{}", hint(nearest.as_deref()))]
+    UnknownGroup {
+        /// As written.
+        name: String,
+        /// The most similar group.
+        nearest: Option<String>,
+    },
+    /// A rule that the document does not define.
+    #[error("unknown rule `{name}`{}", hint(nearest.as_deref()))]
+    UnknownRule {
+        /// As written.
+        name: String,
+        /// The most similar rule.
+        nearest: Option<String>,
+    },
+    /// The bounds of a group do not hold zero, or there are none.
+    #[error("a group needs `max_score` (zero or more), `min_score` (zero or less), or both")]
+    GroupBounds,
+    /// A weight for a rule that adds no points.
+    #[error("the rule `{0}` demands an action and adds no points")]
+    WeightOfAction(String),
+    /// A list with nothing to take entries from.
+    #[error("a list needs `entries` or a `file`")]
+    NoEntries,
+    /// A file of a list that could not be had.
+    #[error("the list file `{name}`: {reason}")]
+    ListFile {
+        /// As written.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// No moment at which an entry could expire.
+    #[error("`{0}` is no date such as 2026-05-01, nor a date with time and zone")]
+    Expiry(String),
+    /// A sentence in several languages, but not in that of the rule set.
+    #[error("the text is missing in `{0}`, the language of the rule set")]
+    MissingLanguage(String),
+    /// A test whose comment no site would take.
+    #[error("no comment for a test: {0}")]
+    TestComment(String),
     /// An entry that cannot match anything.
     #[error("`{0}` is no entry for this list")]
     ListEntry(String),
@@ -133,7 +177,15 @@ impl RuleSetError {
 
     /// A problem at a byte of the document.
     pub(crate) fn at(problem: RuleSetProblem, document: &str, offset: usize) -> Self {
-        Self { problem, place: Some(Place::of(document, offset)), rule: None }
+        Self { problem, place: Some(Box::new(Place::of(document, offset))), rule: None }
+    }
+
+    /// Names the attached file that the place is in.
+    pub(crate) fn in_file(mut self, name: &str) -> Self {
+        if let Some(place) = &mut self.place {
+            place.file = Some(name.to_owned());
+        }
+        self
     }
 
     /// Names the rule it was found in.
@@ -145,6 +197,11 @@ impl RuleSetError {
     /// What is wrong.
     pub const fn problem(&self) -> &RuleSetProblem {
         &self.problem
+    }
+
+    /// The file of a list that line and column are of; `None`: the document.
+    pub fn file(&self) -> Option<&str> {
+        self.place.as_ref().and_then(|place| place.file.as_deref())
     }
 
     /// Line of the document, from 1.
@@ -166,6 +223,9 @@ impl RuleSetError {
 impl fmt::Display for RuleSetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
+            if let Some(file) = &place.file {
+                write!(f, "{file}, ")?;
+            }
             write!(f, "line {}, column {}: ", place.line, place.column)?;
         }
         if let Some(rule) = &self.rule {
@@ -191,6 +251,7 @@ impl Place {
         let start = document[..offset].rfind('\n').map_or(0, |at| at + 1);
         let end = document[offset..].find('\n').map_or(document.len(), |at| offset + at);
         Self {
+            file: None,
             line: document[..start].matches('\n').count() + 1,
             column: document[start..offset].chars().count() + 1,
             text: document[start..end].trim_end_matches('\r').replace('\t', " "),
@@ -204,6 +265,11 @@ impl Place {
         let from = self.column.saturating_sub(BEFORE + 1);
         (from, self.text.chars().skip(from).take(WIDTH).collect())
     }
+}
+
+/// The line of a byte of a document, from 1.
+pub(crate) fn line_of(document: &str, offset: usize) -> usize {
+    document.as_bytes()[..offset.min(document.len())].split(|byte| *byte == b'\n').count()
 }
 
 /// The candidate that was probably meant: at least 0.7 similar (Jaro-Winkler; a swapped or missing

@@ -24,7 +24,9 @@
 
 mod active;
 mod analyzers;
+mod bits;
 mod error;
+mod explain;
 mod facts;
 mod guidelines;
 mod pipeline;
@@ -33,11 +35,15 @@ mod text;
 
 pub use active::ActiveRules;
 pub use error::{RuleSetError, RuleSetProblem};
+pub use explain::explain;
 pub use facts::Facts;
 pub use guidelines::{Guidelines, GuidelinesError, Section};
 pub use pipeline::{engine_error, evaluate};
 pub use rules::CompiledRuleSet;
+pub use rules::examples::{TestFailure, TestRun};
+pub use rules::files::attach_files;
 pub use rules::schema::{Cost, FieldDoc, FieldKind, schema};
+pub use rules::warnings::{Oddity, RuleSetWarning};
 
 /// The rule set that a new site starts with.
 pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/starter.toml");

@@ -6,16 +6,17 @@ use moderato_domain::{Action, Comment, Evaluation, Field, Reason, RuleSetVersion
 
 use crate::analyzers::{
     Analyzer, Context, Observed, SPANS_MAX, Value, author, caps, characters, contacts, length, links, lists,
-    repetition,
+    look_up, repetition,
 };
 use crate::facts::Facts;
-use crate::rules::eval::{evidence, holds};
+use crate::rules::eval::{constant, evidence};
+use crate::rules::expr::Literal;
 use crate::rules::note::Spoken;
-use crate::rules::schema::FieldSet;
-use crate::rules::{CompiledRuleSet, Outcome, Rule, RuleAction};
+use crate::rules::schema::{FieldId, FieldSet};
+use crate::rules::{CompiledRuleSet, Rule};
 
 /// Every analyzer, in the order in which they run. Only those run whose fields some rule uses.
-const ANALYZERS: [Analyzer; 10] = [
+const ANALYZERS: [Analyzer; 8] = [
     length::ANALYZER,
     links::ANALYZER,
     contacts::ANALYZER,
@@ -23,9 +24,7 @@ const ANALYZERS: [Analyzer; 10] = [
     repetition::ANALYZER,
     characters::ANALYZER,
     author::ANALYZER,
-    lists::BODY,
-    lists::NAME,
-    lists::DOMAINS,
+    lists::ANALYZER,
 ];
 
 /// The rule id and category of a comment whose evaluation broke down.
@@ -33,19 +32,50 @@ const ENGINE_ERROR: (&str, &str) = ("engine_error", "engine");
 
 /// Judges a comment. Pure: the same rules, comment and facts give an equal evaluation, always.
 pub fn evaluate(rules: &CompiledRuleSet, comment: &Comment, facts: &Facts) -> Evaluation {
+    judge(rules, comment, facts, &[])
+}
+
+/// Judges a comment of which some fields are given, whatever its text and the facts say.
+pub(crate) fn judge(
+    rules: &CompiledRuleSet,
+    comment: &Comment,
+    facts: &Facts,
+    given: &[(FieldId, Literal)],
+) -> Evaluation {
+    observe(rules, comment, facts, given, conclude)
+}
+
+/// Looks at a comment, and hands what was seen to `then`.
+pub(crate) fn observe<R>(
+    rules: &CompiledRuleSet,
+    comment: &Comment,
+    facts: &Facts,
+    given: &[(FieldId, Literal)],
+    then: impl FnOnce(&Context<'_>, &Observed<'_>) -> R,
+) -> R {
     let used = with_needs(rules.used());
     let context = Context::new(rules, used, comment, facts);
     let mut seen = Observed::new();
     for analyzer in ANALYZERS.iter().filter(|analyzer| analyzer.provides.meets(used)) {
         (analyzer.run)(&context, &mut seen);
     }
-    let matched: Vec<&Rule> =
-        rules.rules().iter().filter(|rule| holds(&rule.when, &context, &seen)).collect();
-    let points = matched.iter().map(|rule| points_of(rule)).sum::<f64>();
-    let score = Score::new(points);
+    for (field, value) in given {
+        seen.set(*field, constant(value));
+    }
+    look_up(&context, &mut seen);
+    then(&context, &seen)
+}
+
+/// What follows from what was seen.
+pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation {
+    let rules = context.rules;
+    let matched = rules.matching(seen);
+    let (points, sum) = weigh(rules, &matched);
+    let score = Score::new(sum);
     let action = action_of(rules, &matched, score);
-    let approved = matched.iter().any(|rule| matches!(rule.outcome, Outcome::Action(RuleAction::Approve)));
-    let mut reasons: Vec<Reason> = matched.iter().map(|rule| reason(rule, &context, &seen)).collect();
+    let approved = matched.iter().any(|rule| rule.approves());
+    let mut reasons: Vec<Reason> =
+        matched.iter().zip(points).map(|(rule, points)| reason(rule, points, context, seen)).collect();
     reasons.sort_by(weightier);
     Evaluation {
         action,
@@ -54,8 +84,32 @@ pub fn evaluate(rules: &CompiledRuleSet, comment: &Comment, facts: &Facts) -> Ev
         reasons,
         signals: seen.signals(),
         rule_set: rules.version().clone(),
-        degraded: facts.unavailable.iter().map(|fact| (*fact).to_owned()).collect(),
+        degraded: context.facts.unavailable.iter().map(|fact| (*fact).to_owned()).collect(),
     }
+}
+
+/// The points that each rule adds, and their sum. Rules of a group add nothing beyond its bounds; of
+/// those that reach a bound, the later ones in the document add less.
+pub(crate) fn weigh(rules: &CompiledRuleSet, matched: &[&Rule]) -> (Vec<f64>, f64) {
+    let mut totals: Vec<(u16, f64)> = Vec::new();
+    let mut added = Vec::with_capacity(matched.len());
+    for rule in matched {
+        let points = rule.points();
+        let Some(group) = rule.group else {
+            added.push(points);
+            continue;
+        };
+        let at = totals.iter().position(|(of, _)| *of == group).unwrap_or_else(|| {
+            totals.push((group, 0.0));
+            totals.len() - 1
+        });
+        let bounds = &rules.groups()[group as usize];
+        let before = totals[at].1;
+        totals[at].1 = before + points;
+        added.push(totals[at].1.clamp(bounds.min, bounds.max) - before.clamp(bounds.min, bounds.max));
+    }
+    let sum = added.iter().sum();
+    (added, sum)
 }
 
 /// What is recorded when evaluating a comment panicked: a human has to look.
@@ -90,37 +144,22 @@ fn with_needs(used: FieldSet) -> FieldSet {
         .fold(used, |all, analyzer| all.union(analyzer.needs))
 }
 
-fn points_of(rule: &Rule) -> f64 {
-    match rule.outcome {
-        Outcome::Score(score) => score.get(),
-        Outcome::Action(_) => 0.0,
-    }
-}
-
-fn demanded(rule: &Rule) -> Option<Action> {
-    match rule.outcome {
-        Outcome::Score(_) => None,
-        Outcome::Action(RuleAction::Approve) => Some(Action::Allow),
-        Outcome::Action(RuleAction::Review) => Some(Action::Review),
-        Outcome::Action(RuleAction::Reject) => Some(Action::Reject),
-    }
-}
-
 /// The sternest of what the points say and what rules demand; no further than review while a rule
 /// says never to reject.
 fn action_of(rules: &CompiledRuleSet, matched: &[&Rule], score: Score) -> Action {
     let by_points = rules.action_of(score.get());
-    let sternest = matched.iter().filter_map(|rule| demanded(rule)).fold(by_points, Action::max);
+    let sternest = matched.iter().filter_map(|rule| rule.demands()).fold(by_points, Action::max);
     if matched.iter().any(|rule| rule.never_reject) { sternest.min(Action::Review) } else { sternest }
 }
 
-fn reason(rule: &Rule, context: &Context<'_>, seen: &Observed<'_>) -> Reason {
+fn reason(rule: &Rule, points: f64, context: &Context<'_>, seen: &Observed<'_>) -> Reason {
     let mut spans = Vec::new();
     evidence(&rule.when, context, seen, &mut spans);
     spans.sort_unstable_by_key(|span| (span.field as u8, span.start, span.end));
     spans.dedup();
     spans.truncate(SPANS_MAX);
-    let note = rule.note.write(
+    let language = context.comment.language.as_deref();
+    let note = rule.note.in_language(language).write(
         |field, out| {
             // Writing to a string cannot fail.
             let _ = match seen.value(field) {
@@ -138,9 +177,9 @@ fn reason(rule: &Rule, context: &Context<'_>, seen: &Observed<'_>) -> Reason {
         rule: rule.id.clone(),
         category: rule.category.clone(),
         guideline: rule.guideline.clone(),
-        score: Score::new(points_of(rule)),
-        action: demanded(rule),
-        message: rule.message.clone(),
+        score: Score::new(points),
+        action: rule.demands(),
+        message: rule.message.in_language(language).clone(),
         note,
         spans,
     }

@@ -18,6 +18,8 @@ fn conditions_mean_what_they_say() {
         (r#"body has list("words")"#, "casinos", false),
         (r#"body has 2 of list("words")"#, "casino, casino, casino", false),
         (r#"body has 2 of list("words")"#, "casino with free money", true),
+        (r#"body has list("patterns")"#, "a B4DLY word", true),
+        (r#"body has list("patterns")"#, "a bad word", false),
         (r#"links.hosts has list("hosts")"#, "see http://www.spam.example/x", true),
         (r#"links.hosts has list("hosts")"#, "see http://notspam.example/x", false),
         (r#"body matches "win \d+ (euro|dollar)s?""#, "Win 500 EURO now", true),
@@ -64,37 +66,37 @@ fn mistakes_are_shown_where_they_are() {
     for (document, place, expected) in [
         (
             one_rule("links.cuont > 1"),
-            Some((10, 11)),
+            Some((13, 11)),
             "unknown field `links.cuont`; did you mean `links.count`?",
         ),
         (
             one_rule(r#"body has list("wrods")"#),
-            Some((10, 25)),
+            Some((13, 25)),
             "unknown list `wrods`; did you mean `words`?",
         ),
         (
             one_rule(r#"body matches "a {wrods}""#),
-            Some((10, 24)),
+            Some((13, 24)),
             "unknown list `wrods`; did you mean `words`?",
         ),
-        (one_rule(r#"body has list("hosts")"#), Some((10, 25)), "`hosts` lists domains"),
-        (one_rule(r#"body matches "(""#), Some((10, 24)), "bad pattern: unclosed group"),
+        (one_rule(r#"body has list("hosts")"#), Some((13, 25)), "`hosts` lists domains"),
+        (one_rule(r#"body matches "(""#), Some((13, 24)), "bad pattern: unclosed group"),
         (
             one_rule("body.words > 1").replace("'links'", "'lnks'"),
-            Some((8, 13)),
+            Some((11, 13)),
             "no section `lnks`; did you mean `links`?",
         ),
         (
             one_rule("body.words > 1").replace("{matches}", "{matchs}"),
-            Some((13, 10)),
+            Some((16, 10)),
             "unknown field `matchs`",
         ),
         (
             one_rule("body.words > 1").replace("score = 5", "score = 500"),
-            Some((11, 9)),
+            Some((14, 9)),
             "a score must be between",
         ),
-        (one_rule("body.words > 1").replace("score = 5\n", ""), Some((7, 6)), "either `score` or `action`"),
+        (one_rule("body.words > 1").replace("score = 5\n", ""), Some((10, 6)), "either `score` or `action`"),
         (one_rule("body.words > 1").replace("review = 3", "review = 30"), Some((3, 14)), "thresholds"),
         (
             one_rule("body.words > 1").replace("friendly-blog", "other"),
@@ -106,7 +108,7 @@ fn mistakes_are_shown_where_they_are() {
             Some((1, 8)),
             "no name for a rule set",
         ),
-        (one_rule("body.words > 1").replace("message", "mesage"), Some((12, 1)), "unknown field `mesage`"),
+        (one_rule("body.words > 1").replace("message", "mesage"), Some((15, 1)), "unknown field `mesage`"),
         (
             one_rule("body.words > 1").replace("'spam.example'", "' '"),
             Some((5, 46)),
@@ -123,9 +125,12 @@ fn mistakes_are_shown_where_they_are() {
 #[test]
 fn the_example_of_every_field_compiles() {
     for field in schema() {
-        let document = one_rule(field.example)
-            .replace("lists.words", "lists.phrases")
-            .replace("lists.hosts", "lists.domains");
+        let mut document = one_rule(field.example);
+        for (list, name) in
+            [("words", "phrases"), ("hosts", "domains"), ("networks", "addresses"), ("people", "authors")]
+        {
+            document = document.replace(&format!("lists.{list}"), &format!("lists.{name}"));
+        }
         assert!(field.example.contains(field.id), "{}", field.id);
         compile(&document).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -141,7 +146,7 @@ fn two_rules_of_one_id_are_refused() {
 
 #[test]
 fn a_document_of_absurd_size_is_refused_unread() {
-    let error = compile(&"#".repeat(5 << 20)).unwrap_err();
+    let error = compile(&"#".repeat(17 << 20)).unwrap_err();
     assert!(matches!(error.problem(), RuleSetProblem::TooLarge { .. }));
 }
 

@@ -10,7 +10,7 @@ use moderato_access::ApiKeySecret;
 use moderato_domain::{
     Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds,
 };
-use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES};
+use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES, attach_files};
 use moderato_runtime::config::Rules;
 use moderato_store::{RuleSetDocument, Slot, Store};
 
@@ -81,7 +81,10 @@ pub(crate) fn read_rules(
     let read = |path: &Path| {
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let rules_text = read(file)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let load = |name: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string());
+    let rules_text =
+        attach_files(&read(file)?, load).with_context(|| format!("the rules in {}", file.display()))?;
     let guidelines_text = guidelines.map_or_else(|| Ok(STARTER_GUIDELINES.to_owned()), read)?;
     let compiled =
         compile(&rules_text, &guidelines_text).with_context(|| format!("the rules in {}", file.display()))?;

@@ -17,6 +17,7 @@ use crate::text::Views;
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[
         FieldId::LinksCount,
+        FieldId::LinksHosts,
         FieldId::LinksShare,
         FieldId::LinksPunycode,
         FieldId::LinksHidden,

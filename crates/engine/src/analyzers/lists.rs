@@ -1,86 +1,198 @@
-//! Looks every text and host up in the lists.
+//! Looks up in the lists and patterns of the rule set what its rules want to know of each field.
 
-use moderato_domain::{Field, Span};
+use std::ops::Range;
 
-use super::{Analyzer, Context, Observed, Value, span};
-use crate::rules::lists::Owner;
-use crate::rules::schema::{FieldId, FieldSet};
+use moderato_domain::{Email, Field, Span};
+
+use super::{Analyzer, Context, Observed, SPANS_MAX, Value, span};
+use crate::bits::Bits;
+use crate::rules::lists::{EntryId, Owner};
+use crate::rules::schema::{FieldId, FieldKind, FieldSet};
 use crate::text::Views;
+use crate::text::fold::folded;
 
-/// Phrases in the body.
-pub(crate) const BODY: Analyzer = Analyzer {
-    provides: FieldSet::of(&[FieldId::Body]),
+/// The texts and hosts that are looked up.
+pub(crate) const ANALYZER: Analyzer = Analyzer {
+    provides: FieldSet::of(&[
+        FieldId::Body,
+        FieldId::AuthorName,
+        FieldId::AuthorEmailDomain,
+        FieldId::AuthorUrlHost,
+    ]),
     needs: FieldSet::of(&[]),
     run: |context, seen| {
         seen.set(FieldId::Body, Value::Text(context.body.raw()));
-        scan(context, &context.body, FieldId::Body, Field::Body, seen);
-    },
-};
-
-/// Phrases in the author's name.
-pub(crate) const NAME: Analyzer = Analyzer {
-    provides: FieldSet::of(&[FieldId::AuthorName]),
-    needs: FieldSet::of(&[]),
-    run: |context, seen| {
         seen.set(FieldId::AuthorName, Value::Text(&context.comment.author.display_name));
-        if let Some(name) = &context.name {
-            scan(context, name, FieldId::AuthorName, Field::AuthorName, seen);
+        if let Some(host) = &context.email_domain {
+            seen.set(FieldId::AuthorEmailDomain, Value::Text(host));
+        }
+        if let Some(host) = &context.url_host {
+            seen.set(FieldId::AuthorUrlHost, Value::Text(host));
         }
     },
 };
 
-/// Hosts of links, of the author's mail address and website.
-pub(crate) const DOMAINS: Analyzer = Analyzer {
-    provides: FieldSet::of(&[FieldId::LinksHosts, FieldId::AuthorEmailDomain, FieldId::AuthorUrlHost]),
-    needs: FieldSet::of(&[FieldId::LinksCount]),
-    run: |context, seen| domains(context, seen),
-};
-
-fn scan(context: &Context<'_>, views: &Views<'_>, field: FieldId, target: Field, seen: &mut Observed<'_>) {
-    let lists = context.rules.lists();
-    let patterns = context.rules.pattern_count();
-    lists.scan(views.folded(), |owner, entry, range| match owner {
-        Owner::Word(list) | Owner::Substring(list) => {
-            seen.hit(field, list, entry, Some(span(target, views.folded_origin(range))));
+/// Looks up every field that some rule looks up, after all fields are set.
+pub(crate) fn look_up<'c>(context: &Context<'c>, seen: &mut Observed<'c>) {
+    for field in context.rules.looked_up() {
+        match field.kind() {
+            FieldKind::Text => texts(*field, context, seen),
+            FieldKind::Domain | FieldKind::Domains => domains(*field, context, seen),
+            FieldKind::Address => addresses(*field, context, seen),
+            FieldKind::Author => authors(*field, context, seen),
+            FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration => {}
         }
-        Owner::Pattern(pattern) if field == FieldId::Body => seen.saw_literal(pattern, patterns),
+    }
+}
+
+/// Adds where a pattern matches.
+pub(crate) fn pattern_spans(pattern: u16, context: &Context<'_>, spans: &mut Vec<Span>) {
+    let pattern = context.rules.patterns().get(pattern);
+    let Some((views, target)) = views_of(pattern.field, context) else { return };
+    for layer in layers(views) {
+        let found = pattern.compiled.find_iter(layer.text()).take(SPANS_MAX);
+        spans.extend(found.map(|range| span(target, layer.origin(range))));
+    }
+}
+
+/// One reading of a text.
+#[derive(Clone, Copy)]
+enum Layer<'v> {
+    Folded(&'v Views<'v>),
+    Skeleton(&'v Views<'v>, &'v str),
+}
+
+impl<'v> Layer<'v> {
+    fn text(self) -> &'v str {
+        match self {
+            Self::Folded(views) => views.folded(),
+            Self::Skeleton(_, text) => text,
+        }
+    }
+
+    fn origin(self, range: Range<usize>) -> Range<usize> {
+        match self {
+            Self::Folded(views) => views.folded_origin(range),
+            Self::Skeleton(views, _) => views.skeleton_origin(range),
+        }
+    }
+}
+
+/// Every reading of a text in which phrases and patterns are looked for. Look-alikes can only add
+/// hits: a list may hold words of the script they are from.
+fn layers<'v>(views: &'v Views<'v>) -> impl Iterator<Item = Layer<'v>> {
+    let skeleton = views.skeleton().map(|text| Layer::Skeleton(views, text));
+    std::iter::once(Layer::Folded(views)).chain(skeleton)
+}
+
+/// The views of a field that has some, and where their spans point.
+fn views_of<'v>(field: FieldId, context: &'v Context<'_>) -> Option<(&'v Views<'v>, Field)> {
+    match field {
+        FieldId::Body => Some((&context.body, Field::Body)),
+        FieldId::AuthorName => context.name.as_ref().map(|name| (name, Field::AuthorName)),
+        _ => None,
+    }
+}
+
+fn texts(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
+    if let Some((views, target)) = views_of(field, context) {
+        for layer in layers(views) {
+            let place = |range| Some(span(target, layer.origin(range)));
+            scan(field, layer.text(), context, seen, place);
+        }
+    } else if let Value::Text(text) = seen.value(field) {
+        let text = folded(text);
+        scan(field, &text, context, seen, |_| None);
+    }
+}
+
+/// Finds phrases and patterns in one reading of a text. A pattern is only tried when one of its
+/// literals was seen; those without literals are sifted by one automaton for all of them.
+fn scan(
+    field: FieldId,
+    text: &str,
+    context: &Context<'_>,
+    seen: &mut Observed<'_>,
+    place: impl Fn(Range<usize>) -> Option<Span>,
+) {
+    let patterns = context.rules.patterns();
+    let mut candidates = Bits::new();
+    context.rules.lists().scan(text, |owner, range| match owner {
+        Owner::Word(entry) | Owner::Substring(entry) => {
+            hit(field, entry, context, seen, || place(range));
+        }
+        Owner::Pattern(pattern) if patterns.get(pattern).field == field => {
+            candidates.insert(pattern as usize);
+        }
         Owner::Pattern(_) => {}
     });
-    // Look-alikes can only add hits: a list may hold words of the script they are from.
-    let Some(skeleton) = views.skeleton() else { return };
-    lists.scan(skeleton, |owner, entry, range| match owner {
-        Owner::Word(list) | Owner::Substring(list) => {
-            seen.hit(field, list, entry, Some(span(target, views.skeleton_origin(range))));
+    patterns.sift(field, text, |pattern| candidates.insert(pattern as usize));
+    for index in candidates.iter() {
+        let index = index as u16;
+        let pattern = patterns.get(index);
+        if !pattern.compiled.is_match(text) {
+            continue;
         }
-        Owner::Pattern(pattern) if field == FieldId::Body => seen.saw_literal(pattern, patterns),
-        Owner::Pattern(_) => {}
+        seen.match_pattern(index);
+        if let Some(entry) = pattern.entry {
+            for range in pattern.compiled.find_iter(text).take(SPANS_MAX) {
+                hit(field, entry, context, seen, || place(range));
+            }
+        }
+    }
+}
+
+fn domains(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
+    let lists = context.rules.lists();
+    if field == FieldId::LinksHosts {
+        let links = std::mem::take(&mut seen.links);
+        for link in &links {
+            let place = || Some(span(Field::Body, link.origin.clone()));
+            lists.domain(&link.host, |entry| hit(field, entry, context, seen, place));
+        }
+        seen.links = links;
+    } else if let Value::Text(host) = *seen.value(field) {
+        let author = &context.comment.author;
+        let place = match field {
+            FieldId::AuthorEmailDomain => whole(Field::AuthorEmail, author.email.as_ref().map(Email::as_str)),
+            FieldId::AuthorUrlHost => whole(Field::AuthorUrl, author.url.as_deref()),
+            _ => None,
+        };
+        lists.domain(host, |entry| hit(field, entry, context, seen, || place));
+    }
+}
+
+fn addresses(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
+    if let Some(address) = context.comment.client.ip {
+        context.rules.lists().address(address, |entry| hit(field, entry, context, seen, || None));
+    }
+}
+
+fn authors(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
+    let author = &context.comment.author;
+    context.rules.lists().author(author, |entry, by| {
+        let text = match by {
+            Field::AuthorEmail => author.email.as_ref().map(Email::as_str),
+            _ => Some(author.display_name.as_str()).filter(|name| !name.is_empty()),
+        };
+        hit(field, entry, context, seen, || whole(by, text));
     });
 }
 
-fn domains<'c>(context: &'c Context<'c>, seen: &mut Observed<'c>) {
-    let lists = context.rules.lists();
-    let author = &context.comment.author;
-    let links = std::mem::take(&mut seen.links);
-    for link in &links {
-        let place = span(Field::Body, link.origin.clone());
-        lists.domain(&link.host, |list, entry| seen.hit(FieldId::LinksHosts, list, entry, Some(place)));
+/// Notes a hit, unless the entry has expired.
+fn hit(
+    field: FieldId,
+    id: EntryId,
+    context: &Context<'_>,
+    seen: &mut Observed<'_>,
+    place: impl FnOnce() -> Option<Span>,
+) {
+    let entry = context.rules.lists().entry(id);
+    if entry.expires.is_none_or(|expires| context.facts.now < expires) {
+        seen.hit(field, entry.list, id, place);
     }
-    seen.links = links;
-    let whole = |field, text: Option<&str>| text.map(|text| span(field, 0..text.len()));
-    let email = author.email.as_ref().map(moderato_domain::Email::as_str);
-    let mut author_host = |field, host: Option<&'c str>, place: Option<Span>| {
-        let Some(host) = host else { return };
-        seen.set(field, Value::Text(host));
-        lists.domain(host, |list, entry| seen.hit(field, list, entry, place));
-    };
-    author_host(
-        FieldId::AuthorEmailDomain,
-        context.email_domain.as_deref(),
-        whole(Field::AuthorEmail, email),
-    );
-    author_host(
-        FieldId::AuthorUrlHost,
-        context.url_host.as_deref(),
-        whole(Field::AuthorUrl, author.url.as_deref()),
-    );
+}
+
+fn whole(field: Field, text: Option<&str>) -> Option<Span> {
+    text.map(|text| span(field, 0..text.len()))
 }

@@ -17,6 +17,7 @@ mod context;
 mod observed;
 
 pub(crate) use context::Context;
+pub(crate) use lists::{look_up, pattern_spans};
 pub(crate) use observed::{Observed, SPANS_MAX, Value, span};
 
 use crate::rules::schema::FieldSet;

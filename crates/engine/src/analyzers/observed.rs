@@ -7,6 +7,8 @@ use std::time::Duration;
 use moderato_domain::{Field, Signal, SignalValue, Span};
 
 use super::links::Link;
+use crate::bits::Bits;
+use crate::rules::lists::EntryId;
 use crate::rules::schema::{FieldId, FieldKind};
 
 /// Most places kept per field and per list: what a moderator can look at, and a bound on what a
@@ -26,6 +28,18 @@ pub(crate) enum Value<'c> {
 }
 
 impl Value<'_> {
+    /// Whether it is there and not zero, false or empty.
+    pub(crate) fn is_telling(&self) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Flag(flag) => *flag,
+            Self::Count(count) => *count != 0,
+            Self::Number(number) => *number != 0.0,
+            Self::Duration(span) => !span.is_zero(),
+            Self::Text(text) => !text.is_empty(),
+        }
+    }
+
     /// The value as a number, if it is one.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
@@ -42,7 +56,7 @@ struct ListHits {
     field: FieldId,
     list: u16,
     /// Different entries, up to `SPANS_MAX`.
-    entries: Vec<u32>,
+    entries: Vec<EntryId>,
     spans: Vec<Span>,
 }
 
@@ -54,8 +68,8 @@ pub(crate) struct Observed<'c> {
     /// Web addresses in the body, in order.
     pub(crate) links: Vec<Link>,
     hits: Vec<ListHits>,
-    /// Of each pattern of the rule set, whether one of its literals is in the body. Empty: none is.
-    literals: Vec<bool>,
+    /// The patterns of the rule set that match.
+    patterns: Bits,
 }
 
 impl<'c> Observed<'c> {
@@ -66,7 +80,7 @@ impl<'c> Observed<'c> {
             spans: Vec::new(),
             links: Vec::new(),
             hits: Vec::new(),
-            literals: Vec::new(),
+            patterns: Bits::new(),
         }
     }
 
@@ -95,7 +109,13 @@ impl<'c> Observed<'c> {
     }
 
     /// Notes that a list was hit in a field, and where.
-    pub(crate) fn hit(&mut self, field: FieldId, list: u16, entry: u32, place: Option<Span>) {
+    pub(crate) fn hit(
+        &mut self,
+        field: FieldId,
+        list: u16,
+        entry: EntryId,
+        place: impl FnOnce() -> Option<Span>,
+    ) {
         let at = self.hits.iter().position(|hits| hits.field == field && hits.list == list);
         let at = at.unwrap_or_else(|| {
             self.hits.push(ListHits { field, list, entries: Vec::new(), spans: Vec::new() });
@@ -105,20 +125,32 @@ impl<'c> Observed<'c> {
         if hits.entries.len() < SPANS_MAX && !hits.entries.contains(&entry) {
             hits.entries.push(entry);
         }
-        if let Some(place) = place
-            && hits.spans.len() < SPANS_MAX
+        if hits.spans.len() < SPANS_MAX
+            && let Some(place) = place()
             && !hits.spans.contains(&place)
         {
             hits.spans.push(place);
         }
     }
 
-    /// Notes that a pattern is worth trying.
-    pub(crate) fn saw_literal(&mut self, pattern: u16, patterns: usize) {
-        if self.literals.is_empty() {
-            self.literals.resize(patterns, false);
-        }
-        self.literals[pattern as usize] = true;
+    /// Notes that a pattern matches.
+    pub(crate) fn match_pattern(&mut self, pattern: u16) {
+        self.patterns.insert(pattern as usize);
+    }
+
+    /// Whether a pattern matches.
+    pub(crate) fn matched(&self, pattern: u16) -> bool {
+        self.patterns.contains(pattern as usize)
+    }
+
+    /// The patterns that match.
+    pub(crate) fn matched_patterns(&self) -> impl Iterator<Item = usize> {
+        self.patterns.iter()
+    }
+
+    /// Which lists were hit in which fields.
+    pub(crate) fn list_hits(&self) -> impl Iterator<Item = (FieldId, u16)> {
+        self.hits.iter().map(|hits| (hits.field, hits.list))
     }
 
     /// The value of a field.
@@ -131,10 +163,10 @@ impl<'c> Observed<'c> {
         self.spans.iter().filter(move |(of, _)| *of == field).map(|(_, span)| *span)
     }
 
-    /// How many different entries of a list were hit in a field, up to `SPANS_MAX`.
-    pub(crate) fn in_list(&self, field: FieldId, list: u16) -> usize {
+    /// The different entries of a list that were hit in a field, up to `SPANS_MAX`.
+    pub(crate) fn entries_of(&self, field: FieldId, list: u16) -> &[EntryId] {
         let hits = self.hits.iter().find(|hits| hits.field == field && hits.list == list);
-        hits.map_or(0, |hits| hits.entries.len())
+        hits.map_or(&[], |hits| &hits.entries)
     }
 
     /// Where a list was hit in a field.
@@ -143,34 +175,29 @@ impl<'c> Observed<'c> {
         hits.flat_map(|hits| hits.spans.iter().copied())
     }
 
-    /// Whether a pattern is worth trying.
-    pub(crate) fn literal_seen(&self, pattern: u16) -> bool {
-        self.literals.get(pattern as usize).copied().unwrap_or_default()
-    }
-
-    /// The fields that say something, in schema order. Texts are the comment itself and left out; spans
-    /// of time are in seconds.
+    /// The fields that say something, in schema order. Texts are the comment itself and left out.
     pub(crate) fn signals(&self) -> Vec<Signal> {
         let telling = |field: &FieldId| match self.value(*field) {
-            Value::Flag(flag) => *flag,
-            Value::Count(count) => *count != 0,
-            Value::Number(number) => *number > 0.0,
-            Value::Duration(span) => !span.is_zero(),
             Value::Text(_) => field.kind() == FieldKind::Domain,
-            Value::Absent => false,
+            value => value.is_telling(),
         };
         FieldId::ALL.into_iter().filter(telling).map(|field| self.signal(field)).collect()
     }
 
+    /// The value of a field as others read it; `None`: absent. Spans of time are in seconds.
+    pub(crate) fn told(&self, field: FieldId) -> Option<SignalValue> {
+        match self.value(field) {
+            Value::Absent => None,
+            Value::Flag(flag) => Some(SignalValue::Flag(*flag)),
+            Value::Count(count) => Some(SignalValue::Count(*count)),
+            Value::Number(number) => Some(SignalValue::Number(*number)),
+            Value::Duration(span) => Some(SignalValue::Number(span.as_secs_f64())),
+            Value::Text(text) => Some(SignalValue::Text((*text).to_owned())),
+        }
+    }
+
     fn signal(&self, field: FieldId) -> Signal {
-        let value = match self.value(field) {
-            Value::Absent => SignalValue::Flag(false),
-            Value::Flag(flag) => SignalValue::Flag(*flag),
-            Value::Count(count) => SignalValue::Count(*count),
-            Value::Number(number) => SignalValue::Number(*number),
-            Value::Duration(span) => SignalValue::Number(span.as_secs_f64()),
-            Value::Text(text) => SignalValue::Text((*text).to_owned()),
-        };
+        let value = self.told(field).unwrap_or(SignalValue::Flag(false));
         Signal { id: Cow::Borrowed(field.id()), value, spans: self.spans_of(field).collect() }
     }
 }

@@ -1,31 +1,35 @@
 //! Compiles a document: resolves names, checks types, builds the shared matchers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use moderato_domain::{RuleSetVersion, Score};
+use moderato_domain::{RuleSetVersion, Score, Timestamp};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::document::{self, Document, ListKind, offset_in_string, parse};
+use super::document::{self, Document, ListKind, ListMatch, offset_in_string, parse};
 use super::expr::{self, Names};
-use super::lists::ListBuilder;
+use super::files::{expiry, lines};
+use super::index::RuleIndex;
+use super::lists::{EntryId, ListBuilder};
 use super::note::Note;
+use super::patterns::{self, Compiled, Pattern, Patterns};
 use super::schema::{FieldId, FieldKind, FieldSet};
-use super::{CompiledRuleSet, Outcome, Pattern, Rule, Thresholds, hex12, patterns, templates};
+use super::sentence::Localised;
+use super::{CompiledRuleSet, Group, Outcome, Rule, Thresholds, examples, hex12, templates, warnings};
 use crate::error::{RuleSetError, RuleSetProblem, nearest};
 use crate::guidelines::Guidelines;
 
-/// Most rules in one set. Each costs some 20 ns per comment.
-const RULES_MAX: usize = 2_000;
-/// Most patterns in one set: each can hold a few hundred KiB.
-const PATTERNS_MAX: usize = 500;
+/// Most rules in one set. A rule that cannot match costs nothing per comment; compiled it holds
+/// about a kilobyte.
+const RULES_MAX: usize = 20_000;
 /// Largest score, either way: beyond it a rule should say `action`.
 const SCORE_MAX: f64 = 100.0;
 /// Longest name or rule id, in bytes.
 const ID_MAX: usize = 64;
 
 impl CompiledRuleSet {
-    /// Parses, type-checks and compiles a TOML rule-set document whose rules cite `guidelines`.
+    /// Parses, type-checks and compiles a TOML rule-set document whose rules cite `guidelines`. Files
+    /// that its lists name have to be [attached](crate::attach_files).
     ///
     /// # Errors
     /// The first problem found, with its place.
@@ -43,25 +47,43 @@ impl CompiledRuleSet {
         if parsed.rules.len() > RULES_MAX {
             return Err(RuleSetError::whole(RuleSetProblem::TooMany { what: "rules", max: RULES_MAX }));
         }
-        let mut resolver = Resolver::default();
-        for (name, list) in &parsed.lists {
-            let add = resolver.lists.add(name, list);
-            add.map_err(|(problem, offset)| RuleSetError::at(problem, document, offset))?;
-        }
-        let mut ids = HashSet::new();
-        let mut rules = Vec::with_capacity(parsed.rules.len());
-        for rule in &parsed.rules {
-            let id = rule.id.get_ref();
-            if !ids.insert(id.as_str()) {
-                let problem = RuleSetProblem::DuplicateRule(id.clone());
-                return Err(RuleSetError::at(problem, document, rule.id.span().start));
+        let groups = groups(document, &parsed)?;
+        let mut compiler =
+            Compiler { document, parsed: &parsed, guidelines, groups: &groups, names: Resolver::default() };
+        compiler.lists()?;
+        let rules = compiler.rules()?;
+        let Resolver { lists, mut patterns, used: used_lists, .. } = compiler.names;
+        let unused = warnings::unused(document, &parsed, &used_lists);
+        patterns.build_sieves().map_err(RuleSetError::whole)?;
+        let mut used = FieldSet::default();
+        let mut looked_up = FieldSet::default();
+        for rule in &rules {
+            collect(&rule.when, &mut used, &mut looked_up);
+            for field in rule.note.all().flat_map(Note::fields) {
+                used.insert(field);
             }
-            let compiled = resolver.rule(document, rule, guidelines).map_err(|error| error.in_rule(id))?;
-            rules.push(compiled);
         }
-        let used = rules.iter().fold(FieldSet::default(), |used, rule| used.union(fields_of(rule)));
-        let lists = resolver.lists.build().map_err(RuleSetError::whole)?;
-        Ok(Self { version, thresholds, rules, lists, patterns: resolver.patterns, used })
+        let mut compiled = Self {
+            version,
+            thresholds,
+            groups,
+            index: RuleIndex::of(rules.iter().map(|rule| &rule.when)),
+            examples: examples::compile(document, &parsed)?,
+            rules,
+            lists: lists.build().map_err(RuleSetError::whole)?,
+            patterns,
+            used,
+            looked_up: FieldId::ALL.into_iter().filter(|field| looked_up.contains(*field)).collect(),
+            warnings: unused,
+        };
+        let everything = warnings::matching_everything(document, &parsed, &compiled);
+        compiled.warnings.extend(everything);
+        Ok(compiled)
+    }
+
+    /// The rules that wait for nothing in particular.
+    pub(super) fn always(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.index.always().map(|index| (index, &self.rules[index]))
     }
 }
 
@@ -84,76 +106,134 @@ fn thresholds(document: &str, parsed: &Document) -> Result<Thresholds, RuleSetEr
     Err(RuleSetError::at(problem, document, parsed.thresholds.span().start))
 }
 
-/// What is shared by all rules while they are compiled.
-#[derive(Default)]
-struct Resolver {
-    lists: ListBuilder,
-    patterns: Vec<Pattern>,
+fn groups(document: &str, parsed: &Document) -> Result<Vec<Group>, RuleSetError> {
+    let group = |(name, bounds): (&Spanned<String>, &Spanned<document::Group>)| {
+        let document::Group { min_score, max_score } = *bounds.get_ref();
+        let fits = (min_score.is_some() || max_score.is_some())
+            && min_score.is_none_or(|min| min.is_finite() && min <= 0.0)
+            && max_score.is_none_or(|max| max.is_finite() && max >= 0.0);
+        if !fits {
+            return Err(RuleSetError::at(RuleSetProblem::GroupBounds, document, bounds.span().start));
+        }
+        Ok(Group {
+            name: name.get_ref().clone(),
+            min: min_score.unwrap_or(f64::NEG_INFINITY),
+            max: max_score.unwrap_or(f64::INFINITY),
+        })
+    };
+    parsed.groups.iter().map(group).collect()
 }
 
-impl Resolver {
-    /// The entries of a list of phrases.
-    fn phrases(&self, name: &str) -> Result<Vec<String>, RuleSetProblem> {
-        match self.lists.find(name) {
-            Some((index, ListKind::Phrases)) => Ok(self.lists.phrases(index)),
-            Some((_, ListKind::Domains)) => Err(RuleSetProblem::Type(format!(
-                "`{name}` lists domains; only phrases can stand in a pattern"
-            ))),
-            None => {
-                let nearest = nearest(name, self.lists.names());
-                Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest })
-            }
-        }
-    }
+/// A document on its way.
+struct Compiler<'d> {
+    document: &'d str,
+    parsed: &'d Document,
+    guidelines: &'d Guidelines,
+    groups: &'d [Group],
+    names: Resolver,
 }
 
-impl Names for Resolver {
-    fn list(&mut self, name: &str, kind: FieldKind) -> Result<u16, RuleSetProblem> {
-        let Some((index, list)) = self.lists.find(name) else {
-            let nearest = nearest(name, self.lists.names());
-            return Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest });
-        };
-        match (kind, list) {
-            (FieldKind::Text, ListKind::Phrases)
-            | (FieldKind::Domain | FieldKind::Domains, ListKind::Domains) => Ok(index),
-            (FieldKind::Text, ListKind::Domains) => Err(RuleSetProblem::Type(format!(
-                "`{name}` lists domains; ask `links.hosts` or another field of domains"
-            ))),
-            (FieldKind::Domain | FieldKind::Domains, ListKind::Phrases) => {
-                Err(RuleSetProblem::Type(format!("`{name}` lists phrases; ask `body` or another text")))
-            }
-            (FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration, _) => {
-                Err(RuleSetProblem::Type(format!("{} cannot be in a list", kind.name())))
-            }
-        }
+impl Compiler<'_> {
+    fn fail(&self, problem: RuleSetProblem, at: usize) -> RuleSetError {
+        RuleSetError::at(problem, self.document, at)
     }
 
-    fn pattern(&mut self, pattern: &str, field: FieldId) -> Result<u16, RuleSetProblem> {
-        if self.patterns.len() >= PATTERNS_MAX {
-            return Err(RuleSetProblem::TooMany { what: "patterns", max: PATTERNS_MAX });
-        }
-        let expanded = templates::expand(pattern, |name| self.phrases(name))?;
-        let (regex, literals) = patterns::compile(&expanded)?;
-        let index = self.patterns.len() as u16;
-        // Only the body is long enough for a filter to pay.
-        let filtered = field == FieldId::Body && !literals.is_empty();
-        if filtered {
-            for literal in literals {
-                self.lists.add_literal(literal, index);
+    fn lists(&mut self) -> Result<(), RuleSetError> {
+        let parsed = self.parsed;
+        for (name, list) in &parsed.lists {
+            self.names
+                .lists
+                .open(name.get_ref(), list.kind)
+                .map_err(|problem| self.fail(problem, name.span().start))?;
+            if let Some(matching) = &list.matching
+                && list.kind != ListKind::Phrases
+            {
+                let problem = RuleSetProblem::Document("`match` is for lists of phrases".into());
+                return Err(self.fail(problem, matching.span().start));
+            }
+            if list.entries.is_none() && list.file.is_none() {
+                return Err(self.fail(RuleSetProblem::NoEntries, name.span().start));
+            }
+            let anywhere =
+                list.matching.as_ref().is_some_and(|matching| *matching.get_ref() == ListMatch::Substring);
+            for entry in list.entries.iter().flatten() {
+                let document::Entry { value, expires, note } = entry.get_ref();
+                let expires = match expires {
+                    Some(written) => Some(expiry(*written).ok_or_else(|| {
+                        self.fail(RuleSetProblem::Expiry(written.to_string()), entry.span().start)
+                    })?),
+                    None => None,
+                };
+                self.names
+                    .entry(list.kind, value, expires, note.as_deref(), anywhere)
+                    .map_err(|problem| self.fail(problem, entry.span().start))?;
+            }
+            if let Some(file) = &list.file {
+                self.entries_of_file(list.kind, file, anywhere)?;
             }
         }
-        self.patterns.push(Pattern { regex, filtered });
-        Ok(index)
+        Ok(())
     }
-}
 
-impl Resolver {
-    fn rule(
+    fn entries_of_file(
         &mut self,
-        document: &str,
-        rule: &document::Rule,
-        guidelines: &Guidelines,
-    ) -> Result<Rule, RuleSetError> {
+        kind: ListKind,
+        name: &Spanned<String>,
+        anywhere: bool,
+    ) -> Result<(), RuleSetError> {
+        let Some(file) = self.parsed.files.iter().find(|file| file.name == *name.get_ref()) else {
+            let problem = RuleSetProblem::ListFile {
+                name: name.get_ref().clone(),
+                reason: "it is not attached to the document".into(),
+            };
+            return Err(self.fail(problem, name.span().start));
+        };
+        let fail = |problem, at| RuleSetError::at(problem, &file.text, at).in_file(&file.name);
+        for line in lines(file).map_err(|(problem, at)| fail(problem, at))? {
+            let expires = match line.expires {
+                Some(written) => Some(expiry(written).ok_or_else(|| {
+                    fail(RuleSetProblem::Expiry(written.to_string()), line.at + line.value.len() + 1)
+                })?),
+                None => None,
+            };
+            self.names
+                .entry(kind, line.value, expires, line.note, anywhere)
+                .map_err(|problem| fail(problem, line.at))?;
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self) -> Result<Vec<Rule>, RuleSetError> {
+        let parsed = self.parsed;
+        let mut ids = HashSet::new();
+        let mut rules = Vec::with_capacity(parsed.rules.len());
+        for rule in &parsed.rules {
+            let id = rule.id.get_ref();
+            if !ids.insert(id.as_str()) {
+                return Err(self.fail(RuleSetProblem::DuplicateRule(id.clone()), rule.id.span().start));
+            }
+            rules.push(self.rule(rule).map_err(|error| error.in_rule(id))?);
+        }
+        for (id, weight) in &parsed.weights {
+            let name = id.get_ref();
+            if !ids.contains(name.as_str()) {
+                let nearest = nearest(name, ids.iter().copied());
+                let problem = RuleSetProblem::UnknownRule { name: name.clone(), nearest };
+                return Err(self.fail(problem, id.span().start));
+            }
+            let points = score(weight).map_err(|problem| self.fail(problem, weight.span().start))?;
+            let weighed = rules.iter_mut().find(|rule| rule.id == *name);
+            match weighed.map(|rule| &mut rule.outcome) {
+                Some(Outcome::Score(score)) => *score = points,
+                _ => return Err(self.fail(RuleSetProblem::WeightOfAction(name.clone()), id.span().start)),
+            }
+        }
+        Ok(rules)
+    }
+
+    fn rule(&mut self, rule: &document::Rule) -> Result<Rule, RuleSetError> {
+        let document = self.document;
+        let fail = |(problem, at)| RuleSetError::at(problem, document, at);
         let id = rule.id.get_ref();
         let id_fits = !id.is_empty()
             && id.len() <= ID_MAX
@@ -161,84 +241,210 @@ impl Resolver {
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
         if !id_fits {
-            return Err(RuleSetError::at(RuleSetProblem::RuleId(id.clone()), document, rule.id.span().start));
+            return Err(fail((RuleSetProblem::RuleId(id.clone()), rule.id.span().start)));
         }
-        let guideline = match &rule.guideline {
-            Some(section) => Some(cited(document, section, guidelines)?),
-            None => None,
-        };
-        let when = expr::parse(rule.when.get_ref(), self).map_err(|error| {
-            RuleSetError::at(error.problem, document, offset_in_string(document, &rule.when.span(), error.at))
+        let guideline = rule.guideline.as_ref().map(|section| self.cited(section)).transpose()?;
+        let group = rule.group.as_ref().map(|group| self.group(group)).transpose()?;
+        let when = expr::parse(rule.when.get_ref(), &mut self.names).map_err(|error| {
+            fail((error.problem, offset_in_string(document, &rule.when.span(), error.at)))
         })?;
+        let language = &self.parsed.language;
+        let message = Localised::of(&rule.message, language, |text, _| Ok(text.to_owned())).map_err(fail)?;
         let note = match &rule.note {
-            Some(note) => Note::parse(note.get_ref()).map_err(|(problem, at)| {
-                RuleSetError::at(problem, document, offset_in_string(document, &note.span(), at))
-            })?,
-            None => Note::default(),
+            Some(note) => Localised::of(note, language, |text, span| {
+                Note::parse(text).map_err(|(problem, at)| (problem, offset_in_string(document, &span, at)))
+            })
+            .map_err(fail)?,
+            None => Localised::default(),
         };
         Ok(Rule {
             id: id.clone(),
             guideline,
             category: rule.category.clone(),
+            group,
+            condition: rule.when.get_ref().clone(),
             when,
             outcome: outcome(document, rule)?,
             never_reject: rule.never_reject,
-            message: rule.message.clone(),
+            message,
             note,
         })
     }
-}
 
-fn cited(document: &str, section: &Spanned<String>, guidelines: &Guidelines) -> Result<String, RuleSetError> {
-    let name = section.get_ref();
-    if guidelines.section(name).is_some() {
-        return Ok(name.clone());
+    fn cited(&self, section: &Spanned<String>) -> Result<String, RuleSetError> {
+        let name = section.get_ref();
+        if self.guidelines.section(name).is_some() {
+            return Ok(name.clone());
+        }
+        let nearest = nearest(name, self.guidelines.sections().iter().map(|section| section.id.as_str()));
+        let problem = RuleSetProblem::UnknownSection { name: name.clone(), nearest };
+        Err(self.fail(problem, section.span().start))
     }
-    let nearest = nearest(name, guidelines.sections().iter().map(|section| section.id.as_str()));
-    let problem = RuleSetProblem::UnknownSection { name: name.clone(), nearest };
-    Err(RuleSetError::at(problem, document, section.span().start))
+
+    fn group(&self, group: &Spanned<String>) -> Result<u16, RuleSetError> {
+        let name = group.get_ref();
+        if let Some(index) = self.groups.iter().position(|known| known.name == *name) {
+            return Ok(index as u16);
+        }
+        let nearest = nearest(name, self.groups.iter().map(|group| group.name.as_str()));
+        let problem = RuleSetProblem::UnknownGroup { name: name.clone(), nearest };
+        Err(self.fail(problem, group.span().start))
+    }
 }
 
 fn outcome(document: &str, rule: &document::Rule) -> Result<Outcome, RuleSetError> {
     match (&rule.score, rule.action) {
-        (Some(score), None) => {
-            let points = *score.get_ref();
-            if points.is_finite() && points.abs() <= SCORE_MAX {
-                return Ok(Outcome::Score(Score::new(points)));
-            }
-            Err(RuleSetError::at(RuleSetProblem::Score { max: SCORE_MAX }, document, score.span().start))
-        }
+        (Some(points), None) => score(points)
+            .map(Outcome::Score)
+            .map_err(|problem| RuleSetError::at(problem, document, points.span().start)),
         (None, Some(action)) => Ok(Outcome::Action(action)),
         _ => Err(RuleSetError::at(RuleSetProblem::ScoreOrAction, document, rule.id.span().start)),
     }
 }
 
-/// Every field that a rule uses.
-fn fields_of(rule: &Rule) -> FieldSet {
-    let mut fields = FieldSet::default();
-    collect(&rule.when, &mut fields);
-    for field in rule.note.fields() {
-        fields.insert(field);
-    }
-    fields
+fn score(points: &Spanned<f64>) -> Result<Score, RuleSetProblem> {
+    let fits = points.get_ref().is_finite() && points.get_ref().abs() <= SCORE_MAX;
+    if fits { Ok(Score::new(*points.get_ref())) } else { Err(RuleSetProblem::Score { max: SCORE_MAX }) }
 }
 
-fn collect(expr: &expr::Expr, fields: &mut FieldSet) {
-    use expr::{Expr, Operand};
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => {
-            for part in parts {
-                collect(part, fields);
+/// What is shared by all rules while they are compiled.
+#[derive(Default)]
+struct Resolver {
+    lists: ListBuilder,
+    patterns: Patterns,
+    /// Entries of lists of regexes, by list.
+    regexes: HashMap<u16, Vec<(EntryId, Compiled)>>,
+    /// Lists whose entries expire, which no pattern can hold.
+    expiring: HashSet<u16>,
+    /// Patterns that several rules ask for are compiled once.
+    known: HashMap<(String, FieldId), u16>,
+    /// Lists of regexes whose patterns look at a field already.
+    looking: HashSet<(u16, FieldId)>,
+    /// Lists that some rule asks for.
+    used: HashSet<String>,
+}
+
+impl Resolver {
+    /// Adds an entry to the list that was opened last.
+    fn entry(
+        &mut self,
+        kind: ListKind,
+        value: &str,
+        expires: Option<Timestamp>,
+        note: Option<&str>,
+        anywhere: bool,
+    ) -> Result<(), RuleSetProblem> {
+        let entry = self.lists.add(value, expires, note, anywhere)?;
+        let list = self.lists.last();
+        if kind == ListKind::Regexes {
+            self.regexes.entry(list).or_default().push((entry, patterns::compile(value)?));
+        }
+        if expires.is_some() {
+            self.expiring.insert(list);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, name: &str) -> Result<(u16, ListKind), RuleSetProblem> {
+        let Some(found) = self.lists.find(name) else {
+            let nearest = nearest(name, self.lists.names());
+            return Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest });
+        };
+        if !self.used.contains(name) {
+            self.used.insert(name.to_owned());
+        }
+        Ok(found)
+    }
+
+    /// The entries of a list of phrases, to stand in a pattern.
+    fn phrases(&mut self, name: &str) -> Result<Vec<String>, RuleSetProblem> {
+        let (index, kind) = self.find(name)?;
+        if kind != ListKind::Phrases {
+            return Err(RuleSetProblem::Type(format!(
+                "`{name}` lists {}; only phrases can stand in a pattern",
+                kind.name()
+            )));
+        }
+        if self.expiring.contains(&index) {
+            return Err(RuleSetProblem::Type(format!(
+                "`{name}` has entries that expire; they cannot stand in a pattern"
+            )));
+        }
+        Ok(self.lists.phrases(index).map(str::to_owned).collect())
+    }
+
+    /// Adds a pattern, and its literals to the automaton.
+    fn add(
+        &mut self,
+        compiled: Compiled,
+        field: FieldId,
+        entry: Option<EntryId>,
+    ) -> Result<u16, RuleSetProblem> {
+        let literals = compiled.literals.clone();
+        let index = self.patterns.add(Pattern { compiled, field, entry })?;
+        for literal in literals {
+            self.lists.add_literal(literal, index);
+        }
+        Ok(index)
+    }
+}
+
+impl Names for Resolver {
+    fn list(&mut self, name: &str, field: FieldId) -> Result<u16, RuleSetProblem> {
+        let (list, kind) = self.find(name)?;
+        let fits = match field.kind() {
+            FieldKind::Text => matches!(kind, ListKind::Phrases | ListKind::Regexes),
+            FieldKind::Domain | FieldKind::Domains => kind == ListKind::Domains,
+            FieldKind::Address => kind == ListKind::Addresses,
+            FieldKind::Author => kind == ListKind::Authors,
+            FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration => false,
+        };
+        if !fits {
+            return Err(RuleSetProblem::Type(format!(
+                "`{name}` lists {}, but `{}` is {}",
+                kind.name(),
+                field.id(),
+                field.kind().name()
+            )));
+        }
+        if kind == ListKind::Regexes && self.looking.insert((list, field)) {
+            for (entry, compiled) in self.regexes.get(&list).cloned().unwrap_or_default() {
+                self.add(compiled, field, Some(entry))?;
             }
         }
-        Expr::Not(inner) => collect(inner, fields),
-        Expr::Flag(field) | Expr::In(field, _) | Expr::HasList(field, _, _) | Expr::Matches(field, _) => {
-            fields.insert(*field);
+        Ok(list)
+    }
+
+    fn pattern(&mut self, pattern: &str, field: FieldId) -> Result<u16, RuleSetProblem> {
+        if let Some(known) = self.known.get(&(pattern.to_owned(), field)) {
+            return Ok(*known);
         }
-        Expr::Compare(left, _, right) => {
+        let expanded = templates::expand(pattern, |name| self.phrases(name))?;
+        let index = self.add(patterns::compile(&expanded)?, field, None)?;
+        self.known.insert((pattern.to_owned(), field), index);
+        Ok(index)
+    }
+}
+
+/// Adds the fields that a condition uses, and those that it looks up.
+fn collect(condition: &expr::Expr, used: &mut FieldSet, looked_up: &mut FieldSet) {
+    use expr::{Operand, Test};
+    match &condition.test {
+        Test::All(parts) | Test::Any(parts) => {
+            for part in parts {
+                collect(part, used, looked_up);
+            }
+        }
+        Test::Not(inner) => collect(inner, used, looked_up),
+        Test::Flag(field) | Test::In(field, _) => used.insert(*field),
+        Test::HasList(field, _, _) | Test::Matches(field, _) => {
+            used.insert(*field);
+            looked_up.insert(*field);
+        }
+        Test::Compare(left, _, right) => {
             for side in [left, right] {
                 if let Operand::Field(field) = side {
-                    fields.insert(*field);
+                    used.insert(*field);
                 }
             }
         }

@@ -3,14 +3,18 @@
 //! Unknown keys are refused, so that a misspelt `acton` is an error and not a rule that does nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
+use toml::value::Datetime;
 
 use crate::error::{RuleSetError, RuleSetProblem};
 
-/// Longest document, in bytes: room for about 200,000 list entries.
-const DOCUMENT_MAX: usize = 4 * 1024 * 1024;
+/// Longest document with its attached files, in bytes: room for about 500,000 list entries.
+const DOCUMENT_MAX: usize = 16 * 1024 * 1024;
 
 /// A whole rule set.
 #[derive(Debug, Deserialize)]
@@ -18,11 +22,28 @@ const DOCUMENT_MAX: usize = 4 * 1024 * 1024;
 pub(super) struct Document {
     pub(super) name: Spanned<String>,
     pub(super) guidelines: Spanned<String>,
+    /// The language of sentences that are not tables.
+    #[serde(default = "english")]
+    pub(super) language: String,
     pub(super) thresholds: Spanned<Thresholds>,
     #[serde(default)]
-    pub(super) lists: BTreeMap<String, List>,
+    pub(super) groups: BTreeMap<Spanned<String>, Spanned<Group>>,
+    /// Points of rules that stand in for those written with them.
+    #[serde(default)]
+    pub(super) weights: BTreeMap<Spanned<String>, Spanned<f64>>,
+    #[serde(default)]
+    pub(super) lists: BTreeMap<Spanned<String>, List>,
     #[serde(default, rename = "rule")]
     pub(super) rules: Vec<Rule>,
+    #[serde(default, rename = "test")]
+    pub(super) tests: Vec<Spanned<Test>>,
+    /// What the files of lists held when the document was made.
+    #[serde(default, rename = "file")]
+    pub(super) files: Vec<AttachedFile>,
+}
+
+fn english() -> String {
+    "en".to_owned()
 }
 
 /// Where a score becomes an action.
@@ -33,6 +54,16 @@ pub(super) struct Thresholds {
     pub(super) reject: f64,
 }
 
+/// Rules that say much the same: bounds on what they add together.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    #[serde(default)]
+    pub(super) max_score: Option<f64>,
+    #[serde(default)]
+    pub(super) min_score: Option<f64>,
+}
+
 /// A named list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +71,11 @@ pub(super) struct List {
     pub(super) kind: ListKind,
     #[serde(default, rename = "match")]
     pub(super) matching: Option<Spanned<ListMatch>>,
-    pub(super) entries: Vec<Spanned<String>>,
+    /// A file with one entry a line, relative to the document.
+    #[serde(default)]
+    pub(super) file: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) entries: Option<Vec<Spanned<Entry>>>,
 }
 
 /// What the entries of a list are.
@@ -49,8 +84,27 @@ pub(super) struct List {
 pub(crate) enum ListKind {
     /// Words or phrases, looked for in texts.
     Phrases,
+    /// Regular expressions, tried on texts.
+    Regexes,
     /// Domains, which cover their subdomains.
     Domains,
+    /// IP addresses and networks.
+    Addresses,
+    /// People, by name, mail address or the platform's id.
+    Authors,
+}
+
+impl ListKind {
+    /// How error messages call its entries.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Phrases => "phrases",
+            Self::Regexes => "regexes",
+            Self::Domains => "domains",
+            Self::Addresses => "addresses",
+            Self::Authors => "authors",
+        }
+    }
 }
 
 /// Where in a text a phrase may stand.
@@ -63,6 +117,73 @@ pub(super) enum ListMatch {
     Substring,
 }
 
+/// An entry of a list: a text, or a table.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) value: String,
+    /// From then on it does not match.
+    pub(super) expires: Option<Datetime>,
+    /// Why it is there, for moderators.
+    pub(super) note: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            value: String,
+            #[serde(default)]
+            expires: Option<Datetime>,
+            #[serde(default)]
+            note: Option<String>,
+        }
+        struct TextOrTable;
+        impl<'de> Visitor<'de> for TextOrTable {
+            type Value = Entry;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a table with `value`, `expires` and `note`")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Entry, E> {
+                Ok(Entry { value: text.to_owned(), expires: None, note: None })
+            }
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Entry, M::Error> {
+                let Table { value, expires, note } = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Entry { value, expires, note })
+            }
+        }
+        deserializer.deserialize_any(TextOrTable)
+    }
+}
+
+/// A sentence in one language, or in several.
+#[derive(Debug)]
+pub(super) enum Sentence {
+    /// In the language of the document.
+    One(String),
+    /// By language tag.
+    Many(BTreeMap<Spanned<String>, Spanned<String>>),
+}
+
+impl<'de> Deserialize<'de> for Sentence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Sentence;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a table of language tags and texts")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Sentence, E> {
+                Ok(Sentence::One(text.to_owned()))
+            }
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Sentence, M::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Sentence::Many)
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
 /// A rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +192,8 @@ pub(super) struct Rule {
     #[serde(default)]
     pub(super) guideline: Option<Spanned<String>>,
     pub(super) category: String,
+    #[serde(default)]
+    pub(super) group: Option<Spanned<String>>,
     pub(super) when: Spanned<String>,
     #[serde(default)]
     pub(super) score: Option<Spanned<f64>>,
@@ -79,9 +202,15 @@ pub(super) struct Rule {
     /// While this rule matches, nothing is rejected without a human.
     #[serde(default)]
     pub(super) never_reject: bool,
-    pub(super) message: String,
+    pub(super) message: Spanned<Sentence>,
     #[serde(default)]
-    pub(super) note: Option<Spanned<String>>,
+    pub(super) note: Option<Spanned<Sentence>>,
+    /// Bodies that this rule must match.
+    #[serde(default)]
+    pub(super) matches: Vec<Spanned<String>>,
+    /// Bodies that this rule must not match.
+    #[serde(default)]
+    pub(super) misses: Vec<Spanned<String>>,
 }
 
 /// What a rule can demand outright.
@@ -96,11 +225,63 @@ pub(crate) enum RuleAction {
     Reject,
 }
 
+/// A comment, and what the whole rule set must say about it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Test {
+    pub(super) body: String,
+    #[serde(default)]
+    pub(super) author: TestAuthor,
+    #[serde(default)]
+    pub(super) ip: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) language: Option<String>,
+    /// Fields that a text alone does not have, such as `author.published`.
+    #[serde(default)]
+    pub(super) given: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    #[serde(default)]
+    pub(super) action: Option<moderato_domain::Action>,
+    /// Rules that must match.
+    #[serde(default)]
+    pub(super) matches: Vec<Spanned<String>>,
+    /// Rules that must not match.
+    #[serde(default)]
+    pub(super) misses: Vec<Spanned<String>>,
+}
+
+/// Who wrote the comment of a test.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestAuthor {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) email: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) user_id: Option<String>,
+}
+
+/// A file of a list, as part of the document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AttachedFile {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// Refuses documents that are longer than the engine reads.
+pub(super) fn check_size(bytes: usize) -> Result<(), RuleSetError> {
+    if bytes > DOCUMENT_MAX {
+        return Err(RuleSetError::whole(RuleSetProblem::TooLarge { bytes, max: DOCUMENT_MAX }));
+    }
+    Ok(())
+}
+
 /// Reads a document.
 pub(super) fn parse(text: &str) -> Result<Document, RuleSetError> {
-    if text.len() > DOCUMENT_MAX {
-        return Err(RuleSetError::whole(RuleSetProblem::TooLarge { bytes: text.len(), max: DOCUMENT_MAX }));
-    }
+    check_size(text.len())?;
     toml::from_str(text).map_err(|error| {
         let problem = RuleSetProblem::Document(error.message().replace('\n', ", "));
         match error.span() {

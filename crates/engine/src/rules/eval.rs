@@ -2,51 +2,48 @@
 
 use moderato_domain::Span;
 
-use super::expr::{Comparison, Expr, Literal, Operand};
-use super::patterns_of_text;
-use crate::analyzers::{Context, Observed, Value};
+use super::expr::{Comparison, Expr, Literal, Operand, Test};
+use crate::analyzers::{Context, Observed, Value, pattern_spans};
 
 /// Whether the condition holds. A comparison with an absent value does not.
-pub(crate) fn holds(expr: &Expr, context: &Context<'_>, seen: &Observed<'_>) -> bool {
-    match expr {
-        Expr::All(parts) => parts.iter().all(|part| holds(part, context, seen)),
-        Expr::Any(parts) => parts.iter().any(|part| holds(part, context, seen)),
-        Expr::Not(inner) => !holds(inner, context, seen),
-        Expr::Flag(field) => matches!(seen.value(*field), Value::Flag(true)),
-        Expr::Compare(left, comparison, right) => {
+pub(crate) fn holds(expr: &Expr, seen: &Observed<'_>) -> bool {
+    match &expr.test {
+        Test::All(parts) => parts.iter().all(|part| holds(part, seen)),
+        Test::Any(parts) => parts.iter().any(|part| holds(part, seen)),
+        Test::Not(inner) => !holds(inner, seen),
+        Test::Flag(field) => matches!(seen.value(*field), Value::Flag(true)),
+        Test::Compare(left, comparison, right) => {
             compare(&operand(left, seen), *comparison, &operand(right, seen))
         }
-        Expr::In(field, literals) => {
+        Test::In(field, literals) => {
             let value = seen.value(*field);
             literals.iter().any(|literal| compare(value, Comparison::Equal, &constant(literal)))
         }
-        Expr::HasList(field, list, entries) => seen.in_list(*field, *list) >= usize::from(*entries),
-        Expr::Matches(field, pattern) => patterns_of_text::is_match(*pattern, *field, context, seen),
+        Test::HasList(field, list, entries) => seen.entries_of(*field, *list).len() >= usize::from(*entries),
+        Test::Matches(_, pattern) => seen.matched(*pattern),
     }
 }
 
 /// Adds where in the texts the parts of a condition that hold were seen. What stands under `not` was
 /// not seen.
 pub(crate) fn evidence(expr: &Expr, context: &Context<'_>, seen: &Observed<'_>, spans: &mut Vec<Span>) {
-    let mut add = |operand: &Operand| {
-        if let Operand::Field(field) = operand {
-            spans.extend(seen.spans_of(*field));
-        }
-    };
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => {
-            for part in parts.iter().filter(|part| holds(part, context, seen)) {
+    match &expr.test {
+        Test::All(parts) | Test::Any(parts) => {
+            for part in parts.iter().filter(|part| holds(part, seen)) {
                 evidence(part, context, seen, spans);
             }
         }
-        Expr::Not(_) => {}
-        Expr::Flag(field) | Expr::In(field, _) => add(&Operand::Field(*field)),
-        Expr::Compare(left, _, right) => {
-            add(left);
-            add(right);
+        Test::Not(_) => {}
+        Test::Flag(field) | Test::In(field, _) => spans.extend(seen.spans_of(*field)),
+        Test::Compare(left, _, right) => {
+            for side in [left, right] {
+                if let Operand::Field(field) = side {
+                    spans.extend(seen.spans_of(*field));
+                }
+            }
         }
-        Expr::HasList(field, list, _) => spans.extend(seen.list_spans(*field, *list)),
-        Expr::Matches(field, pattern) => patterns_of_text::spans(*pattern, *field, context, spans),
+        Test::HasList(field, list, _) => spans.extend(seen.list_spans(*field, *list)),
+        Test::Matches(_, pattern) => pattern_spans(*pattern, context, spans),
     }
 }
 
@@ -57,7 +54,7 @@ fn operand<'v>(operand: &'v Operand, seen: &'v Observed<'_>) -> Value<'v> {
     }
 }
 
-fn constant(literal: &Literal) -> Value<'_> {
+pub(crate) fn constant(literal: &Literal) -> Value<'_> {
     match literal {
         Literal::Flag(flag) => Value::Flag(*flag),
         Literal::Count(count) => Value::Count(*count),
@@ -67,7 +64,7 @@ fn constant(literal: &Literal) -> Value<'_> {
     }
 }
 
-fn compare(left: &Value<'_>, comparison: Comparison, right: &Value<'_>) -> bool {
+pub(super) fn compare(left: &Value<'_>, comparison: Comparison, right: &Value<'_>) -> bool {
     use std::cmp::Ordering::{Equal, Greater, Less};
     let order = match (left, right) {
         (Value::Count(left), Value::Count(right)) => Some(left.cmp(right)),

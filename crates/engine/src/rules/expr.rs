@@ -13,6 +13,7 @@
 //! Names are resolved and types checked in the same walk, by [`Names`], so that the tree holds
 //! nothing that cannot be evaluated.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::lexer::{LexError, Token, TokenKind, tokens};
@@ -29,7 +30,15 @@ const COUNTED_ENTRIES_MAX: u16 = crate::analyzers::SPANS_MAX as u16;
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Expr {
+pub(crate) struct Expr {
+    pub(crate) test: Test,
+    /// Where it stands in the text of the whole condition.
+    pub(crate) source: Range<u32>,
+}
+
+/// What a condition asks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Test {
     All(Vec<Expr>),
     Any(Vec<Expr>),
     Not(Box<Expr>),
@@ -71,8 +80,8 @@ pub(crate) enum Comparison {
 
 /// What conditions can refer to.
 pub(crate) trait Names {
-    /// The list of that name, if a field of that kind can be looked up in it.
-    fn list(&mut self, name: &str, kind: FieldKind) -> Result<u16, RuleSetProblem>;
+    /// The list of that name, if the field can be looked up in it.
+    fn list(&mut self, name: &str, field: FieldId) -> Result<u16, RuleSetProblem>;
     /// Compiles a pattern for a field.
     fn pattern(&mut self, pattern: &str, field: FieldId) -> Result<u16, RuleSetProblem>;
 }
@@ -116,19 +125,29 @@ struct Parser<'n> {
 
 impl Parser<'_> {
     fn condition(&mut self) -> Result<Expr, ExprError> {
-        let mut parts = vec![self.both()?];
+        let from = self.at();
+        let first = self.both()?;
+        if !self.at_word("or") {
+            return Ok(first);
+        }
+        let mut parts = vec![first];
         while self.takes_word("or") {
             parts.push(self.both()?);
         }
-        Ok(if parts.len() > 1 { Expr::Any(parts) } else { parts.remove(0) })
+        Ok(self.since(from, Test::Any(parts)))
     }
 
     fn both(&mut self) -> Result<Expr, ExprError> {
-        let mut parts = vec![self.single()?];
+        let from = self.at();
+        let first = self.single()?;
+        if !self.at_word("and") {
+            return Ok(first);
+        }
+        let mut parts = vec![first];
         while self.takes_word("and") {
             parts.push(self.single()?);
         }
-        Ok(if parts.len() > 1 { Expr::All(parts) } else { parts.remove(0) })
+        Ok(self.since(from, Test::All(parts)))
     }
 
     fn single(&mut self) -> Result<Expr, ExprError> {
@@ -137,8 +156,10 @@ impl Parser<'_> {
         if self.depth > DEPTH_MAX {
             return Err(self.fail(RuleSetProblem::TooDeep(DEPTH_MAX)));
         }
+        let from = self.at();
         let expr = if self.takes_word("not") {
-            Expr::Not(Box::new(self.single()?))
+            let inner = Box::new(self.single()?);
+            self.since(from, Test::Not(inner))
         } else if self.takes_symbol("(") {
             let inner = self.condition()?;
             self.expect_symbol(")")?;
@@ -152,13 +173,19 @@ impl Parser<'_> {
 
     fn test(&mut self) -> Result<Expr, ExprError> {
         let at = self.at();
+        let test = self.asked()?;
+        Ok(self.since(at, test))
+    }
+
+    fn asked(&mut self) -> Result<Test, ExprError> {
+        let at = self.at();
         let left = self.operand()?;
         if let Some(comparison) = self.comparison() {
             let right_at = self.at();
             let right = self.operand()?;
             check_comparison(&left, comparison, &right)
                 .map_err(|message| ExprError { problem: RuleSetProblem::Type(message), at: right_at })?;
-            return Ok(Expr::Compare(left, comparison, right));
+            return Ok(Test::Compare(left, comparison, right));
         }
         let Operand::Field(field) = left else {
             return Err(self.unexpected("expected a comparison after this value"));
@@ -173,7 +200,7 @@ impl Parser<'_> {
             return self.pattern(field);
         }
         if field.kind() == FieldKind::Flag {
-            return Ok(Expr::Flag(field));
+            return Ok(Test::Flag(field));
         }
         if !matches!(self.peek(), TokenKind::End | TokenKind::Symbol(")"))
             && !self.at_word("and")
@@ -185,7 +212,7 @@ impl Parser<'_> {
         Err(ExprError { problem: RuleSetProblem::Type(message), at })
     }
 
-    fn membership(&mut self, field: FieldId) -> Result<Expr, ExprError> {
+    fn membership(&mut self, field: FieldId) -> Result<Test, ExprError> {
         self.expect_symbol("[")?;
         let mut literals = Vec::new();
         loop {
@@ -204,10 +231,10 @@ impl Parser<'_> {
             }
         }
         self.expect_symbol("]")?;
-        Ok(Expr::In(field, literals))
+        Ok(Test::In(field, literals))
     }
 
-    fn list_lookup(&mut self, field: FieldId) -> Result<Expr, ExprError> {
+    fn list_lookup(&mut self, field: FieldId) -> Result<Test, ExprError> {
         let mut entries = 1;
         if let TokenKind::Int(number) = self.peek() {
             entries = u16::try_from(*number)
@@ -230,11 +257,11 @@ impl Parser<'_> {
         let at = self.at();
         let name = self.text("a list's name in quotes")?;
         self.expect_symbol(")")?;
-        let list = self.names.list(&name, field.kind()).map_err(|problem| ExprError { problem, at })?;
-        Ok(Expr::HasList(field, list, entries))
+        let list = self.names.list(&name, field).map_err(|problem| ExprError { problem, at })?;
+        Ok(Test::HasList(field, list, entries))
     }
 
-    fn pattern(&mut self, field: FieldId) -> Result<Expr, ExprError> {
+    fn pattern(&mut self, field: FieldId) -> Result<Test, ExprError> {
         let at = self.at();
         let pattern = self.text("a pattern in quotes")?;
         if !matches!(field.kind(), FieldKind::Text | FieldKind::Domain) {
@@ -242,7 +269,7 @@ impl Parser<'_> {
             return Err(ExprError { problem: RuleSetProblem::Type(message), at });
         }
         let index = self.names.pattern(&pattern, field).map_err(|problem| ExprError { problem, at })?;
-        Ok(Expr::Matches(field, index))
+        Ok(Test::Matches(field, index))
     }
 
     fn operand(&mut self) -> Result<Operand, ExprError> {
@@ -292,6 +319,13 @@ impl Parser<'_> {
         let text = text.clone();
         self.next += 1;
         Ok(text)
+    }
+
+    /// What was read since a place.
+    fn since(&self, from: usize, test: Test) -> Expr {
+        let end =
+            self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(from, |token| token.end);
+        Expr { test, source: from as u32..end as u32 }
     }
 
     fn peek(&self) -> &TokenKind {
@@ -353,7 +387,7 @@ mod tests {
     struct AnyNames;
 
     impl Names for AnyNames {
-        fn list(&mut self, _: &str, _: FieldKind) -> Result<u16, RuleSetProblem> {
+        fn list(&mut self, _: &str, _: FieldId) -> Result<u16, RuleSetProblem> {
             Ok(0)
         }
         fn pattern(&mut self, _: &str, _: FieldId) -> Result<u16, RuleSetProblem> {
@@ -369,9 +403,10 @@ mod tests {
     #[test]
     fn and_binds_tighter_than_or() {
         let expr = parse("author.guest or not author.known and links.count > 2", &mut AnyNames).unwrap();
-        let Expr::Any(parts) = expr else { panic!("{expr:?}") };
-        assert_eq!(parts[0], Expr::Flag(FieldId::AuthorGuest));
-        assert!(matches!(&parts[1], Expr::All(inner) if matches!(inner[0], Expr::Not(_))));
+        let Test::Any(parts) = expr.test else { panic!("{expr:?}") };
+        assert_eq!(parts[0], Expr { test: Test::Flag(FieldId::AuthorGuest), source: 0..12 });
+        assert_eq!(parts[1].source, 16..52);
+        assert!(matches!(&parts[1].test, Test::All(inner) if matches!(inner[0].test, Test::Not(_))));
     }
 
     #[test]

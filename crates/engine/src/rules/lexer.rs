@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// A token and where it starts in the condition.
+/// A token and where it stands in the condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
     pub(crate) at: usize,
+    pub(crate) end: usize,
 }
 
 /// What a token is.
@@ -66,10 +67,10 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, LexError> {
             };
             return Err(LexError { message: format!("unexpected `{ch}`{help}"), at });
         };
-        found.push(Token { kind, at });
+        found.push(Token { kind, at, end: at + length });
         at += length;
     }
-    found.push(Token { kind: TokenKind::End, at });
+    found.push(Token { kind: TokenKind::End, at, end: at });
     Ok(found)
 }
 
@@ -124,9 +125,9 @@ mod tests {
     #[test]
     fn tokens_carry_their_place() {
         let found = tokens(r#"links.count >= 3 and body matches "a\d\"b""#).unwrap();
-        assert_eq!(found[0], Token { kind: TokenKind::Word("links.count".into()), at: 0 });
-        assert_eq!(found[1], Token { kind: TokenKind::Symbol(">="), at: 12 });
-        assert_eq!(found[2], Token { kind: TokenKind::Int(3), at: 15 });
+        assert_eq!(found[0], Token { kind: TokenKind::Word("links.count".into()), at: 0, end: 11 });
+        assert_eq!(found[1], Token { kind: TokenKind::Symbol(">="), at: 12, end: 14 });
+        assert_eq!(found[2], Token { kind: TokenKind::Int(3), at: 15, end: 16 });
         assert_eq!(found[6].kind, TokenKind::Text("a\\d\"b".into()));
         for (text, seconds) in
             [("30s", 30), ("15m", 900), ("2h", 7_200), ("7d", 604_800), ("1_0w", 6_048_000)]

@@ -1,30 +1,50 @@
-//! Lists: every phrase of every list in one automaton, every domain in one table.
+//! Lists: every phrase of every list and every literal that a pattern needs in one automaton, every
+//! domain, network and author in a table.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
+use moderato_domain::{Author, Field, Timestamp};
 
-use super::document::{List, ListKind, ListMatch};
+use super::document::ListKind;
+use super::networks::{Network, Networks};
 use crate::error::RuleSetProblem;
 use crate::text::fold::folded;
 use crate::text::words::is_whole;
 
 /// Most lists in one rule set.
-const LISTS_MAX: usize = 500;
+const LISTS_MAX: usize = 2_000;
 /// Most entries in all lists together.
-const ENTRIES_MAX: usize = 200_000;
+const ENTRIES_MAX: usize = 500_000;
 /// Up to this many bytes of phrases the automaton is a dense table (about 300 bytes a phrase byte,
 /// one step per byte of text); above it a compressed one, which takes 2 to 4 times as long a step.
 const DENSE_BYTES_MAX: usize = 32 * 1024;
 
-/// What a phrase in the automaton belongs to.
+/// An entry of a list, by its place among the entries of all lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EntryId(pub(crate) u32);
+
+/// An entry of a list.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) list: u16,
+    /// As written.
+    pub(crate) value: Box<str>,
+    /// From then on it does not match.
+    pub(crate) expires: Option<Timestamp>,
+    /// Why it is there, for moderators.
+    pub(crate) note: Option<Box<str>>,
+}
+
+/// What a text in the automaton belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// A list that wants whole words.
-    Word(u16),
-    /// A list that wants its phrases anywhere.
-    Substring(u16),
+    /// A phrase that has to be whole words.
+    Word(EntryId),
+    /// A phrase that may stand anywhere.
+    Substring(EntryId),
     /// A pattern that cannot match without this literal.
     Pattern(u16),
 }
@@ -32,142 +52,223 @@ pub(crate) enum Owner {
 /// The lists while a rule set is compiled.
 #[derive(Debug, Default)]
 pub(super) struct ListBuilder {
-    names: Vec<(String, ListKind)>,
-    phrases: Vec<String>,
+    lists: Vec<(String, ListKind)>,
+    by_name: HashMap<String, u16>,
+    texts: Vec<String>,
     owners: Vec<Owner>,
-    domains: HashMap<Box<str>, Vec<(u16, u32)>>,
-    entries: usize,
+    built: Lists,
 }
 
 impl ListBuilder {
-    /// Adds a list. The error carries the offset of the entry at fault.
-    pub(super) fn add(&mut self, name: &str, list: &List) -> Result<(), (RuleSetProblem, usize)> {
-        let first = list.entries.first().map_or(0, |entry| entry.span().start);
-        let too_many = |what, max| (RuleSetProblem::TooMany { what, max }, first);
-        self.entries += list.entries.len();
-        if self.names.len() >= LISTS_MAX {
-            return Err(too_many("lists", LISTS_MAX));
+    /// Opens a list, to which the entries that follow are added.
+    pub(super) fn open(&mut self, name: &str, kind: ListKind) -> Result<(), RuleSetProblem> {
+        if self.lists.len() >= LISTS_MAX {
+            return Err(RuleSetProblem::TooMany { what: "lists", max: LISTS_MAX });
         }
-        if self.entries > ENTRIES_MAX {
-            return Err(too_many("list entries", ENTRIES_MAX));
+        self.by_name.insert(name.to_owned(), self.lists.len() as u16);
+        self.lists.push((name.to_owned(), kind));
+        self.built.names.push(name.into());
+        Ok(())
+    }
+
+    /// Adds an entry to the list that was opened last.
+    pub(super) fn add(
+        &mut self,
+        value: &str,
+        expires: Option<Timestamp>,
+        note: Option<&str>,
+        anywhere: bool,
+    ) -> Result<EntryId, RuleSetProblem> {
+        if self.built.entries.len() >= ENTRIES_MAX {
+            return Err(RuleSetProblem::TooMany { what: "list entries", max: ENTRIES_MAX });
         }
-        let index = self.names.len() as u16;
-        self.names.push((name.to_owned(), list.kind));
-        if let Some(matching) = &list.matching
-            && list.kind == ListKind::Domains
-        {
-            let problem = RuleSetProblem::Document("`match` is for lists of phrases".into());
-            return Err((problem, matching.span().start));
-        }
-        let anywhere =
-            list.matching.as_ref().is_some_and(|matching| *matching.get_ref() == ListMatch::Substring);
-        for (number, entry) in (0..).zip(&list.entries) {
-            let refuse = || (RuleSetProblem::ListEntry(entry.get_ref().clone()), entry.span().start);
-            match list.kind {
-                ListKind::Phrases => {
-                    let phrase = folded(entry.get_ref()).trim().to_owned();
-                    if phrase.is_empty() {
-                        return Err(refuse());
-                    }
-                    self.phrases.push(phrase);
-                    self.owners.push(if anywhere { Owner::Substring(index) } else { Owner::Word(index) });
+        let Some((_, kind)) = self.lists.last() else { return Err(RuleSetProblem::ListEntry(value.into())) };
+        let refuse = || RuleSetProblem::ListEntry(value.to_owned());
+        let id = EntryId(self.built.entries.len() as u32);
+        match kind {
+            ListKind::Phrases => {
+                let phrase = folded(value).trim().to_owned();
+                if phrase.is_empty() {
+                    return Err(refuse());
                 }
-                ListKind::Domains => {
-                    let domain = domain_key(entry.get_ref()).ok_or_else(refuse)?;
-                    self.domains.entry(domain.into()).or_default().push((index, number));
-                }
+                self.texts.push(phrase);
+                self.owners.push(if anywhere { Owner::Substring(id) } else { Owner::Word(id) });
+            }
+            // Patterns are compiled by who knows which fields they are for.
+            ListKind::Regexes => {}
+            ListKind::Domains => {
+                let domain = domain_key(value).ok_or_else(refuse)?;
+                self.built.domains.entry(domain.into()).or_default().push(id);
+            }
+            ListKind::Addresses => {
+                self.built.networks.add(Network::parse(value).ok_or_else(refuse)?, id);
+            }
+            ListKind::Authors => {
+                let key = author_key(value).ok_or_else(refuse)?;
+                self.built.authors.entry(key).or_default().push(id);
             }
         }
-        Ok(())
+        self.built.entries.push(Entry {
+            list: (self.lists.len() - 1) as u16,
+            value: value.into(),
+            expires,
+            note: note.map(Into::into),
+        });
+        Ok(id)
     }
 
     /// Adds a literal that a pattern needs.
     pub(super) fn add_literal(&mut self, literal: String, pattern: u16) {
-        self.phrases.push(literal);
+        self.texts.push(literal);
         self.owners.push(Owner::Pattern(pattern));
+    }
+
+    /// The list that was opened last.
+    pub(super) const fn last(&self) -> u16 {
+        self.lists.len().saturating_sub(1) as u16
     }
 
     /// The list of that name and its kind.
     pub(super) fn find(&self, name: &str) -> Option<(u16, ListKind)> {
-        let index = self.names.iter().position(|(known, _)| known == name)?;
-        Some((index as u16, self.names[index].1))
-    }
-
-    /// The entries of a list of phrases, folded.
-    pub(super) fn phrases(&self, list: u16) -> Vec<String> {
-        let owned = |owner: &Owner| matches!(owner, Owner::Word(of) | Owner::Substring(of) if *of == list);
-        let entries = self.phrases.iter().zip(&self.owners).filter(|(_, owner)| owned(owner));
-        entries.map(|(phrase, _)| phrase.clone()).collect()
+        let index = *self.by_name.get(name)?;
+        Some((index, self.lists[index as usize].1))
     }
 
     /// Every list's name.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|(name, _)| name.as_str())
+        self.lists.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The entries of a list of phrases, folded.
+    pub(super) fn phrases(&self, list: u16) -> impl Iterator<Item = &str> {
+        self.texts.iter().zip(&self.owners).filter_map(move |(text, owner)| match owner {
+            Owner::Word(entry) | Owner::Substring(entry) => {
+                (self.built.entry(*entry).list == list).then_some(text.as_str())
+            }
+            Owner::Pattern(_) => None,
+        })
     }
 
     /// Builds the automaton.
-    pub(super) fn build(self) -> Result<Lists, RuleSetProblem> {
-        let bytes: usize = self.phrases.iter().map(String::len).sum();
+    pub(super) fn build(mut self) -> Result<Lists, RuleSetProblem> {
+        let bytes: usize = self.texts.iter().map(String::len).sum();
         let kind =
             if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-        let automaton = if self.phrases.is_empty() {
-            None
-        } else {
+        if !self.texts.is_empty() {
             let built = AhoCorasick::builder()
                 .match_kind(MatchKind::Standard)
                 .start_kind(StartKind::Unanchored)
                 .kind(Some(kind))
-                .build(&self.phrases)
+                .build(&self.texts)
                 .map_err(|_| RuleSetProblem::TooMany { what: "list entries", max: ENTRIES_MAX })?;
-            Some(built)
-        };
-        Ok(Lists { automaton, owners: self.owners, domains: self.domains, entries: self.entries })
+            self.built.automaton = Some(built);
+        }
+        self.built.owners = self.owners;
+        Ok(self.built)
     }
 }
 
 /// The lists of a compiled rule set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lists {
+    names: Vec<Box<str>>,
+    entries: Vec<Entry>,
     automaton: Option<AhoCorasick>,
-    /// Of each phrase in the automaton.
+    /// Of each text in the automaton.
     owners: Vec<Owner>,
-    /// Of each listed domain, the lists it is in and which of their entries it is.
-    domains: HashMap<Box<str>, Vec<(u16, u32)>>,
-    entries: usize,
+    domains: HashMap<Box<str>, Vec<EntryId>>,
+    networks: Networks,
+    authors: HashMap<AuthorEntry, Vec<EntryId>>,
 }
 
 impl Lists {
     /// How many entries all lists have together.
     pub(crate) const fn entry_count(&self) -> usize {
-        self.entries
+        self.entries.len()
     }
 
-    /// Calls `each` with every phrase in a folded text, overlapping ones too; of lists that want
-    /// whole words only where there are whole words. The number tells entries of a list apart.
-    pub(crate) fn scan(&self, text: &str, mut each: impl FnMut(Owner, u32, Range<usize>)) {
+    /// The name of a list.
+    pub(crate) fn name(&self, list: u16) -> &str {
+        &self.names[list as usize]
+    }
+
+    /// An entry.
+    pub(crate) fn entry(&self, id: EntryId) -> &Entry {
+        &self.entries[id.0 as usize]
+    }
+
+    /// Calls `each` with everything of the automaton that is in a folded text, overlapping or not;
+    /// phrases that have to be whole words only where they are.
+    pub(crate) fn scan(&self, text: &str, mut each: impl FnMut(Owner, Range<usize>)) {
         let Some(automaton) = &self.automaton else { return };
         for found in automaton.find_overlapping_iter(text) {
             let owner = self.owners[found.pattern().as_usize()];
             let range = found.range();
             if !matches!(owner, Owner::Word(_)) || is_whole(text, range.clone()) {
-                each(owner, found.pattern().as_u32(), range);
+                each(owner, range);
             }
         }
     }
 
-    /// Calls `each` with every list that holds the host or a domain above it.
-    pub(crate) fn domain(&self, host: &str, mut each: impl FnMut(u16, u32)) {
+    /// Calls `each` with every entry that is the host or a domain above it.
+    pub(crate) fn domain(&self, host: &str, mut each: impl FnMut(EntryId)) {
         let mut suffix = host;
         loop {
-            for (list, entry) in self.domains.get(suffix).into_iter().flatten() {
-                each(*list, *entry);
-            }
+            self.domains.get(suffix).into_iter().flatten().copied().for_each(&mut each);
             match suffix.split_once('.') {
                 Some((_, above)) => suffix = above,
                 None => return,
             }
         }
     }
+
+    /// Calls `each` with every entry that is the address or a network around it.
+    pub(crate) fn address(&self, address: IpAddr, each: impl FnMut(EntryId)) {
+        self.networks.around(address, each);
+    }
+
+    /// Calls `each` with every entry that names the author, and by what.
+    pub(crate) fn author(&self, author: &Author, mut each: impl FnMut(EntryId, Field)) {
+        if self.authors.is_empty() {
+            return;
+        }
+        let mut look = |key: AuthorEntry, field: Field| {
+            for entry in self.authors.get(&key).into_iter().flatten() {
+                each(*entry, field);
+            }
+        };
+        let name = folded(&author.display_name);
+        look(AuthorEntry::Name(name.trim().into()), Field::AuthorName);
+        if let Some(email) = &author.email {
+            look(AuthorEntry::Email(email.normalized().into()), Field::AuthorEmail);
+        }
+        if let Some(id) = &author.user_id {
+            look(AuthorEntry::Id(id.as_str().into()), Field::AuthorName);
+        }
+    }
+}
+
+/// What an author is listed by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum AuthorEntry {
+    Name(Box<str>),
+    Email(Box<str>),
+    Id(Box<str>),
+}
+
+/// `id:…` is the platform's id, what has an `@` is a mail address, all else a name.
+fn author_key(text: &str) -> Option<AuthorEntry> {
+    let text = text.trim();
+    if let Some(id) = text.strip_prefix("id:") {
+        return (!id.is_empty()).then(|| AuthorEntry::Id(id.into()));
+    }
+    if text.contains('@') {
+        return moderato_domain::Email::parse(text)
+            .map(|email| AuthorEntry::Email(email.normalized().into()));
+    }
+    let name = folded(text);
+    let name = name.trim();
+    (!name.is_empty()).then(|| AuthorEntry::Name(name.into()))
 }
 
 /// A domain as hosts are compared: lower case, ASCII, no dot at either end.
@@ -183,42 +284,64 @@ pub(crate) fn domain_key(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn lists(document: &str) -> Lists {
-        #[derive(serde::Deserialize)]
-        struct Only {
-            lists: std::collections::BTreeMap<String, List>,
-        }
-        let only: Only = toml::from_str(document).unwrap();
+    fn lists(given: &[(ListKind, bool, &[&str])]) -> Lists {
         let mut builder = ListBuilder::default();
-        for (name, list) in &only.lists {
-            builder.add(name, list).unwrap();
+        for (number, (kind, anywhere, entries)) in given.iter().enumerate() {
+            builder.open(&format!("list{number}"), *kind).unwrap();
+            for entry in *entries {
+                builder.add(entry, None, None, *anywhere).unwrap();
+            }
         }
         builder.build().unwrap()
     }
 
     #[test]
     fn phrases_are_whole_words_unless_the_list_says_otherwise() {
-        let lists = lists(
-            "lists.a = { kind = 'phrases', entries = ['Cialis', 'free money'] }\n\
-             lists.b = { kind = 'phrases', match = 'substring', entries = ['cialis'] }",
-        );
+        let lists = lists(&[
+            (ListKind::Phrases, false, &["Cialis", "free money"]),
+            (ListKind::Phrases, true, &["cialis"]),
+        ]);
         let mut found = Vec::new();
-        lists.scan("a specialist, free money, cialis", |owner, _, range| found.push((owner, range.start)));
+        lists.scan("a specialist, free money, cialis", |owner, range| found.push((owner, range.start)));
         assert_eq!(
             found,
-            [(Owner::Substring(1), 5), (Owner::Word(0), 14), (Owner::Word(0), 26), (Owner::Substring(1), 26)]
+            [
+                (Owner::Substring(EntryId(2)), 5),
+                (Owner::Word(EntryId(1)), 14),
+                (Owner::Word(EntryId(0)), 26),
+                (Owner::Substring(EntryId(2)), 26)
+            ]
         );
     }
 
     #[test]
     fn a_domain_covers_its_subdomains_and_nothing_that_only_ends_alike() {
-        let lists = lists("lists.a = { kind = 'domains', entries = ['Spam.example', 'bücher.example'] }");
+        let lists = lists(&[(ListKind::Domains, false, &["Spam.example", "bücher.example"])]);
         let hit = |host: &str| {
             let mut hit = false;
-            lists.domain(host, |_, _| hit = true);
+            lists.domain(host, |_| hit = true);
             hit
         };
         assert!(hit("spam.example") && hit("a.b.spam.example") && hit("xn--bcher-kva.example"));
         assert!(!hit("notspam.example") && !hit("example"));
+    }
+
+    #[test]
+    fn authors_are_listed_by_name_address_or_id() {
+        let lists = lists(&[(ListKind::Authors, false, &["Kim Miller", "Ann@Mail.example", "id:u-17"])]);
+        let found = |name: &str, email: Option<&str>, id: Option<&str>| {
+            let author = Author {
+                display_name: name.into(),
+                email: email.and_then(moderato_domain::Email::parse),
+                user_id: id.map(Into::into),
+                url: None,
+            };
+            let mut found = Vec::new();
+            lists.author(&author, |entry, _| found.push(entry.0));
+            found
+        };
+        assert_eq!(found("KIM  MILLER", None, None), [0]);
+        assert_eq!(found("Ann", Some("ann@mail.example"), Some("u-17")), [1, 2]);
+        assert!(found("Kim", Some("x@mail.example"), Some("u-1")).is_empty());
     }
 }

@@ -3,47 +3,66 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`schema`] | the fields that conditions use, with their types: start here to add one |
-//! | [`document`] | the document as written |
+//! | [`document`], [`files`] | the document as written, and the files its lists name |
 //! | [`lexer`], [`expr`], [`types`] | the condition language: tokens, parser, type checks |
-//! | [`lists`], [`patterns`] | the shared automaton, the domain table, regular expressions |
+//! | [`lists`], [`networks`], [`patterns`] | the shared automaton, tables, regular expressions |
 //! | [`templates`] | patterns that name lists |
-//! | [`note`] | notes for moderators with placeholders |
-//! | [`eval`], [`patterns_of_text`] | conditions against a comment, and the evidence |
+//! | [`sentence`], [`note`] | what authors and moderators are told |
+//! | [`compile`] | puts it all together |
+//! | [`index`] | which rules can match at all, from what was seen |
+//! | [`eval`] | conditions against a comment, and the evidence |
+//! | [`examples`], [`warnings`] | the document's own tests, and what is odd about it |
 
 mod compile;
 mod document;
 pub(crate) mod eval;
+pub(crate) mod examples;
 pub(crate) mod expr;
+pub(crate) mod files;
+mod index;
 mod lexer;
 pub(crate) mod lists;
+mod networks;
 pub(crate) mod note;
-mod patterns;
-mod patterns_of_text;
+pub(crate) mod patterns;
 pub(crate) mod schema;
+mod sentence;
 mod templates;
 mod types;
+pub(crate) mod warnings;
 
 use std::fmt::Write as _;
 
 use moderato_domain::{Action, RuleSetVersion, Score};
-use regex::Regex;
 
+use crate::analyzers::Observed;
 pub(crate) use document::RuleAction;
+use examples::Example;
 use expr::Expr;
+use index::RuleIndex;
 use lists::Lists;
 use note::Note;
-use schema::FieldSet;
+use patterns::Patterns;
+use schema::{FieldId, FieldSet};
+use sentence::Localised;
+use warnings::RuleSetWarning;
 
 /// A rule set that is ready to evaluate comments. Immutable; share it in an `Arc`.
 #[derive(Debug)]
 pub struct CompiledRuleSet {
     version: RuleSetVersion,
     thresholds: Thresholds,
+    groups: Vec<Group>,
     rules: Vec<Rule>,
+    index: RuleIndex,
     lists: Lists,
-    patterns: Vec<Pattern>,
+    patterns: Patterns,
     /// Every field that some rule uses: what is not in it is not computed.
     used: FieldSet,
+    /// Fields that some rule looks up in a list or matches with a pattern.
+    looked_up: Vec<FieldId>,
+    examples: Vec<Example>,
+    warnings: Vec<RuleSetWarning>,
 }
 
 /// Where a sum of points becomes an action.
@@ -53,17 +72,28 @@ struct Thresholds {
     reject: f64,
 }
 
+/// Rules whose points are bounded together. Zero lies between the bounds.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
 /// A rule that is ready to evaluate.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) guideline: Option<String>,
     pub(crate) category: String,
+    pub(crate) group: Option<u16>,
+    /// The condition as written.
+    pub(crate) condition: String,
     pub(crate) when: Expr,
     pub(crate) outcome: Outcome,
     pub(crate) never_reject: bool,
-    pub(crate) message: String,
-    pub(crate) note: Note,
+    pub(crate) message: Localised<String>,
+    pub(crate) note: Localised<Note>,
 }
 
 /// What follows if a rule matches.
@@ -75,12 +105,29 @@ pub(crate) enum Outcome {
     Action(RuleAction),
 }
 
-/// A regular expression of a rule.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    pub(crate) regex: Regex,
-    /// It can only match a body in which the lists' automaton has seen one of its literals.
-    pub(crate) filtered: bool,
+impl Rule {
+    /// The points it stands for, before bounds of its group.
+    pub(crate) fn points(&self) -> f64 {
+        match self.outcome {
+            Outcome::Score(score) => score.get(),
+            Outcome::Action(_) => 0.0,
+        }
+    }
+
+    /// The action it demands, whatever the points.
+    pub(crate) const fn demands(&self) -> Option<Action> {
+        match self.outcome {
+            Outcome::Score(_) => None,
+            Outcome::Action(RuleAction::Approve) => Some(Action::Allow),
+            Outcome::Action(RuleAction::Review) => Some(Action::Review),
+            Outcome::Action(RuleAction::Reject) => Some(Action::Reject),
+        }
+    }
+
+    /// Whether it publishes where comments wait for approval.
+    pub(crate) const fn approves(&self) -> bool {
+        matches!(self.outcome, Outcome::Action(RuleAction::Approve))
+    }
 }
 
 impl CompiledRuleSet {
@@ -94,9 +141,24 @@ impl CompiledRuleSet {
         self.rules.len()
     }
 
+    /// The ids of the rules, in the order of the document.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.id.as_str())
+    }
+
     /// How many entries all lists have together.
     pub const fn list_entry_count(&self) -> usize {
         self.lists.entry_count()
+    }
+
+    /// What is odd about the document, though it compiles.
+    pub fn warnings(&self) -> &[RuleSetWarning] {
+        &self.warnings
+    }
+
+    /// Points from which a human looks, and from which it is rejected.
+    pub(crate) const fn thresholds(&self) -> (f64, f64) {
+        (self.thresholds.review, self.thresholds.reject)
     }
 
     /// The action that a sum of points stands for.
@@ -110,24 +172,34 @@ impl CompiledRuleSet {
         }
     }
 
+    /// Every rule that matches what was seen, in the order of the document.
+    pub(crate) fn matching(&self, seen: &Observed<'_>) -> Vec<&Rule> {
+        let candidates = self.index.candidates(seen);
+        candidates.iter().map(|rule| &self.rules[rule]).filter(|rule| eval::holds(&rule.when, seen)).collect()
+    }
+
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    pub(crate) fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     pub(crate) const fn lists(&self) -> &Lists {
         &self.lists
     }
 
-    pub(crate) fn pattern(&self, index: u16) -> &Pattern {
-        &self.patterns[index as usize]
-    }
-
-    pub(crate) const fn pattern_count(&self) -> usize {
-        self.patterns.len()
+    pub(crate) const fn patterns(&self) -> &Patterns {
+        &self.patterns
     }
 
     pub(crate) const fn used(&self) -> FieldSet {
         self.used
+    }
+
+    pub(crate) fn looked_up(&self) -> &[FieldId] {
+        &self.looked_up
     }
 }
 

@@ -34,7 +34,12 @@ impl Note {
             let name = &text[open + 1..close];
             pieces.push(match FieldId::parse(name) {
                 _ if name == "matches" => Piece::Matches,
-                Some(field) if matches!(field.kind(), FieldKind::Domains) || field == FieldId::Body => {
+                Some(field)
+                    if matches!(
+                        field.kind(),
+                        FieldKind::Domains | FieldKind::Address | FieldKind::Author
+                    ) || field == FieldId::Body =>
+                {
                     let message = format!("`{name}` does not fit into a note; use {{matches}}");
                     return Err((RuleSetProblem::Type(message), open + 1));
                 }

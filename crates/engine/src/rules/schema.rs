@@ -1,8 +1,8 @@
 //! The schema: every field that a rule's condition can use, with its type.
 //!
 //! To add a field: add it to the list below, with its type, cost, meaning and an example, and set it in
-//! the analyzer that names it under `provides`. Examples may ask for the lists `phrases` and
-//! `domains`; a test compiles every one.
+//! the analyzer that names it under `provides`. Examples may ask for the lists `phrases`,
+//! `domains`, `addresses` and `authors`; a test compiles every one.
 
 /// What a field holds, and so which operators it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub enum FieldKind {
     Domain,
     /// Any number of host names: `has list` with a list of domains.
     Domains,
+    /// An IP address: `has list` with a list of addresses.
+    Address,
+    /// A person: `has list` with a list of authors.
+    Author,
 }
 
 /// What it costs to find a field out. Fields that no rule uses cost nothing.
@@ -58,6 +62,8 @@ impl FieldKind {
             Self::Text => "a text",
             Self::Domain => "a domain",
             Self::Domains => "a set of domains",
+            Self::Address => "an IP address",
+            Self::Author => "a person",
             Self::Duration => "a span of time",
         }
     }
@@ -160,6 +166,9 @@ fields! {
     EmojiShare "emoji.share" Number Pass
         "Share of emoji among the visible characters."
         "emoji.share >= 0.8"
+    Author "author" Author Given
+        "Who writes, by name, mail address or the platform's id."
+        r#"author has list("authors")"#
     AuthorName "author.name" Text Given
         "The name that readers see."
         r#"author.name matches "^anonym""#
@@ -190,6 +199,9 @@ fields! {
     AuthorUrlHost "author.url_host" Domain Given
         "The host of the author's website."
         r#"author.url_host has list("domains")"#
+    ClientIp "client.ip" Address Given
+        "The address the author wrote from, as the platform tells."
+        r#"client.ip has list("addresses")"#
     CommentIsReply "comment.is_reply" Flag Given
         "The comment answers another one."
         "comment.is_reply"

@@ -24,7 +24,7 @@ pub(super) fn check_comparison(
                 FieldKind::Count | FieldKind::Number => Class::Number,
                 FieldKind::Duration => Class::Duration,
                 FieldKind::Text | FieldKind::Domain => Class::Text,
-                FieldKind::Domains => Class::Set,
+                FieldKind::Domains | FieldKind::Address | FieldKind::Author => Class::Set,
             };
             (class, format!("`{}` is {}", field.id(), field.kind().name()))
         }

@@ -27,6 +27,9 @@ pub(crate) fn one_rule(when: &str) -> String {
         "name = 'test'\nguidelines = 'friendly-blog'\nthresholds = {{ review = 3, reject = 8 }}\n\
          lists.words = {{ kind = 'phrases', entries = ['casino', 'free money'] }}\n\
          lists.hosts = {{ kind = 'domains', entries = ['spam.example'] }}\n\
+         lists.patterns = {{ kind = 'regexes', entries = ['b[a4]d\\w+'] }}\n\
+         lists.networks = {{ kind = 'addresses', entries = ['192.0.2.0/24'] }}\n\
+         lists.people = {{ kind = 'authors', entries = ['Kim'] }}\n\
          [[rule]]\nid = 'it'\nguideline = 'links'\ncategory = 'spam'\nwhen = '''{when}'''\n\
          score = 5\nmessage = 'no'\nnote = '{{matches}}'\n"
     )
