@@ -82,15 +82,17 @@ pub struct TextFingerprint(i64);
 impl TextFingerprint {
     /// The fingerprint of a body.
     pub fn of(body: &str) -> Self {
-        let mut hash = Sha256::new();
-        let mut buffer = [0; 4];
+        let mut text = Vec::with_capacity(body.len() + 1);
         for word in body.split_whitespace() {
-            for ch in word.chars().flat_map(char::to_lowercase) {
-                hash.update(ch.encode_utf8(&mut buffer).as_bytes());
+            if word.is_ascii() {
+                text.extend(word.bytes().map(|byte| byte.to_ascii_lowercase()));
+            } else {
+                let lower = word.chars().flat_map(char::to_lowercase);
+                lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
             }
-            hash.update(b" ");
+            text.push(b' ');
         }
-        let digest = hash.finalize();
+        let digest = Sha256::digest(&text);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&digest[..8]);
         Self(i64::from_be_bytes(bytes))

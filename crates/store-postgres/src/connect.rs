@@ -7,7 +7,7 @@ use moderato_domain::Clock;
 use moderato_store::StoreError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::PostgresStore;
 use crate::error::{in_time, store_error};
@@ -80,17 +80,17 @@ async fn migrate(server: &PgConnectOptions) -> sqlx::Result<()> {
     let migrations = MIGRATIONS
         .into_iter()
         .map(|(number, name, sql)| {
-            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+            Migration::new(number, name.into(), MigrationType::Simple, sql.into(), false)
         })
         .collect();
-    let mut migrator = Migrator::with_migrations(migrations);
+    let mut migrator = Migrator { migrations, ..Migrator::DEFAULT };
     // Migrations only expand what an older release needs, so during an upgrade an older process may
     // start on the newer schema.
     migrator.set_ignore_missing(true);
 
     let mut connection = server.connect().await?;
     // Not `run`, whose future cannot be sent to another thread (it is generic over `Acquire`).
-    migrator.run_direct(None, &mut connection, false).await?;
+    migrator.run_direct(&mut connection).await?;
     connection.close().await
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`connect`](PostgresStore::connect) | pool, timeouts, migrations |
 //! | `record` | the workers' transaction: revisions, verdicts, comments |
+//! | `copy` | rows for `COPY`, how new comments are written |
 //! | `withdraw`, `decide` | comments taken back, humans' decisions |
 //! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
 //! | `reading` | what platforms read |
@@ -18,6 +19,7 @@
 
 mod changes;
 mod connect;
+mod copy;
 mod decide;
 mod error;
 mod events;

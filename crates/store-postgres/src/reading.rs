@@ -133,12 +133,12 @@ impl Reading for PostgresStore {
 
 /// A page of a site's comments. The state stands in the text and is not bound, so that the planner
 /// can see that a partial index covers it.
-fn list(
-    site: &SiteId,
-    filter: &CommentFilter,
-    after: Option<&CommentPosition>,
+fn list<'a>(
+    site: &'a SiteId,
+    filter: &'a CommentFilter,
+    after: Option<&'a CommentPosition>,
     limit: u32,
-) -> QueryBuilder<Postgres> {
+) -> QueryBuilder<'a, Postgres> {
     let mut query = QueryBuilder::new(with_texts!("WHERE site_id = "));
     query.push_bind(site.as_str());
     if let Some(state) = filter.state.map(State::as_str) {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use moderato_domain::{Clock, SystemClock};
 use moderato_store::StoreError;
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::database::Database;
@@ -111,11 +110,11 @@ async fn migrate(database: &Database) -> Result<(), StoreError> {
     let migrations = MIGRATIONS
         .into_iter()
         .map(|(number, name, sql)| {
-            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+            Migration::new(number, name.into(), MigrationType::Simple, sql.into(), false)
         })
         .collect();
-    Migrator::with_migrations(migrations)
-        .run_direct(None, &mut *transaction, false)
+    Migrator { migrations, ..Migrator::DEFAULT }
+        .run_direct(&mut *transaction)
         .await
         .map_err(migrate_error)?;
     transaction.commit().await.map_err(store_error)

@@ -98,7 +98,7 @@ fn after_edit(before: State, judged: State) -> State {
     if before == State::Withdrawn { State::Withdrawn } else { judged }
 }
 
-fn change(record: &NewRecord, state: State, before: Option<Standing>) -> Change {
+pub(super) fn change(record: &NewRecord, state: State, before: Option<Standing>) -> Change {
     Change {
         kind: EventKind::VerdictRecorded,
         comment: record.comment.name(),

@@ -65,18 +65,18 @@ pub(super) struct Kept {
 }
 
 /// Stores the revisions whose key is free, each with its verdict.
-pub(super) async fn keep(transaction: &mut PgConnection, batch: &[NewRecord]) -> sqlx::Result<Kept> {
+pub(super) async fn keep(transaction: &mut PgConnection, batch: &[&NewRecord]) -> sqlx::Result<Kept> {
     // The first of each key, in key order: every transaction inserts in the same order.
     let mut first: BTreeMap<(CommentKey<'_>, Revision), usize> = BTreeMap::new();
     for (index, record) in batch.iter().enumerate() {
         first.entry((comment_key(record), record.comment.revision)).or_insert(index);
     }
     let indexes: Vec<usize> = first.values().copied().collect();
-    let inserted = insert(transaction, &column(&indexes, |index| &batch[*index])).await?;
+    let inserted = insert(transaction, &column(&indexes, |index| batch[*index])).await?;
     let fresh: HashSet<usize> = inserted.into_iter().map(|place| indexes[place]).collect();
 
     let taken: Vec<usize> = indexes.into_iter().filter(|index| !fresh.contains(index)).collect();
-    let hashes = stored_hashes(transaction, &column(&taken, |index| &batch[*index])).await?;
+    let hashes = stored_hashes(transaction, &column(&taken, |index| batch[*index])).await?;
     let stored: BTreeMap<usize, ContentHash> = taken.into_iter().zip(hashes).collect();
 
     let outcome = |record: &NewRecord| {
@@ -84,7 +84,7 @@ pub(super) async fn keep(transaction: &mut PgConnection, batch: &[NewRecord]) ->
         let hash = stored.get(&first).copied().unwrap_or(batch[first].content_hash);
         if hash == record.content_hash { Recorded::Duplicate } else { Recorded::Conflict }
     };
-    let outcomes = batch.iter().map(outcome).collect();
+    let outcomes = batch.iter().map(|record| outcome(record)).collect();
     let fresh = (0..batch.len()).filter(|index| fresh.contains(index)).collect();
     Ok(Kept { fresh, outcomes })
 }

@@ -70,7 +70,10 @@ async fn select(database: &Database, selection: &DeadSelection) -> sqlx::Result<
 }
 
 /// Runs one statement in a transaction of its own. Returns how many rows it changed.
-async fn commit(database: &Database, statement: Query<'_, Sqlite, SqliteArguments>) -> sqlx::Result<u64> {
+async fn commit<'q>(
+    database: &Database,
+    statement: Query<'q, Sqlite, SqliteArguments<'q>>,
+) -> sqlx::Result<u64> {
     let mut transaction = database.write().await?;
     let changed = statement.execute(&mut *transaction).await?.rows_affected();
     transaction.commit().await?;

@@ -20,7 +20,7 @@ use moderato_store::{NewRecord, Recorded, RuleSetDocument, Store};
 use moderato_store_postgres::{PostgresOptions, PostgresStore};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::comments::Comments;
 use super::report::InsertLimit;
@@ -206,7 +206,7 @@ impl Judge {
 async fn postgres_create(url: &str, name: &str) -> anyhow::Result<String> {
     let server: PgConnectOptions = url.parse().context("the database's URL cannot be read")?;
     let mut connection = server.connect().await.context("cannot reach the database")?;
-    let created = connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await;
+    let created = connection.execute(format!("CREATE DATABASE {name}").as_str()).await;
     created.context("cannot create a scratch database; the user needs CREATEDB")?;
     connection.close().await?;
     Ok(server.database(name).to_url_lossy().to_string())
@@ -216,8 +216,7 @@ async fn postgres_create(url: &str, name: &str) -> anyhow::Result<String> {
 async fn postgres_drop(url: &str, name: &str) -> anyhow::Result<()> {
     let server: PgConnectOptions = url.parse().context("the database's URL cannot be read")?;
     let mut connection = server.connect().await.context("cannot reach the database")?;
-    let dropped =
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await;
+    let dropped = connection.execute(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)").as_str()).await;
     dropped.with_context(|| format!("cannot drop the scratch database {name}"))?;
     connection.close().await?;
     Ok(())
