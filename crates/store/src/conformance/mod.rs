@@ -33,6 +33,8 @@ macro_rules! cases {
 
 const CASES: &[(&str, Run)] = cases![
     recording::a_new_comment_is_applied_and_reads_back_whole,
+    recording::in_a_crowd_of_new_comments_each_reads_back_whole,
+    recording::a_crowd_can_hold_every_outcome,
     recording::the_same_submission_again_is_a_duplicate,
     recording::other_content_under_the_same_revision_is_a_conflict,
     recording::an_older_revision_is_stale_but_kept,

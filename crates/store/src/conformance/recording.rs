@@ -10,9 +10,70 @@ use tokio::task::JoinSet;
 
 use super::builders::{Case, Draft, at, author, comment_id, evaluation, revision, rule_set, shuffled};
 use crate::Recorded::{Applied, Conflict, Duplicate, Stale};
-use crate::{Contact, EventCursor, StoreError, StoredComment};
+use crate::{Contact, EventCursor, NewRecord, StoreError, StoredComment};
 
 pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
+    let (record, expected) = filled_in(&case);
+    assert_eq!(case.store.record(std::slice::from_ref(&record)).await.expect("recorded"), [Applied]);
+    assert_eq!(case.comment("c1").await, expected);
+    assert_eq!(case.store.comment(&case.name("c2")).await.expect("read"), None);
+}
+
+/// Backends may write many new comments at once in another way than a few.
+pub(super) async fn in_a_crowd_of_new_comments_each_reads_back_whole(case: Case) {
+    let (record, expected) = filled_in(&case);
+    let mut batch = crowd(&case, "crowd");
+    batch.insert(CROWD / 2, record);
+    assert_eq!(case.store.record(&batch).await.expect("recorded"), vec![Applied; CROWD + 1]);
+    assert_eq!(case.comment("c1").await, expected);
+    for record in &batch {
+        let stored = case.store.comment(&record.comment.name()).await.expect("read").expect("stored");
+        assert_eq!((stored.body, stored.state), (record.comment.body.clone(), record.state));
+    }
+}
+
+pub(super) async fn a_crowd_can_hold_every_outcome(case: Case) {
+    let known = case.draft("known");
+    let edited = case.draft("edited").revision(2);
+    assert_eq!(case.record([known, edited]).await, [Applied; 2]);
+
+    let mut batch = crowd(&case, "crowd");
+    let new = batch.len();
+    batch.extend(
+        [
+            case.draft("known"),
+            case.draft("known").body("other"),
+            case.draft("edited"),
+            case.draft("edited").revision(3),
+            case.draft("fresh"),
+            case.draft("fresh").revision(2),
+            case.draft("fresh"),
+        ]
+        .map(Draft::build),
+    );
+    let outcomes = case.store.record(&batch).await.expect("recorded");
+    assert!(outcomes[..new].iter().all(|outcome| *outcome == Applied));
+    assert_eq!(outcomes[new..], [Duplicate, Conflict, Stale, Applied, Applied, Applied, Duplicate]);
+    assert_eq!(case.comment("edited").await.revision, revision(3));
+    assert_eq!(case.comment("fresh").await.revision, revision(2));
+    assert_eq!(case.store.record(&batch[..new]).await.expect("recorded"), vec![Duplicate; new]);
+
+    let mut batch = crowd(&case, "second");
+    batch.insert(CROWD / 2, case.draft("edited").revision(4).build());
+    assert_eq!(case.store.record(&batch).await.expect("recorded"), vec![Applied; CROWD + 1]);
+    assert_eq!(case.comment("edited").await.revision, revision(4));
+}
+
+/// More than any backend calls a few.
+const CROWD: usize = 40;
+
+fn crowd(case: &Case, name: &str) -> Vec<NewRecord> {
+    let draft = |number| case.draft(&format!("{name}-{number}")).body(&format!("comment {number}")).build();
+    (0..CROWD).map(draft).collect()
+}
+
+/// A record with every field filled in, and how it reads back.
+fn filled_in(case: &Case) -> (NewRecord, StoredComment) {
     let mut draft =
         case.draft("c1").thread("post.7").state(State::Pending).action(Action::Review).by(author(1));
     let comment = &mut draft.comment;
@@ -43,9 +104,7 @@ pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
     record.contact =
         Some(Contact { email: Some("zoe@mail.example".to_owned()), ip: Some("192.0.2.7".to_owned()) });
 
-    let recorded = case.store.record(std::slice::from_ref(&record)).await.expect("recorded");
-    assert_eq!(recorded, [Applied]);
-    let comment = record.comment;
+    let comment = record.comment.clone();
     let expected = StoredComment {
         name: comment.name(),
         thread: comment.thread,
@@ -67,8 +126,7 @@ pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
         update_time: at(2),
         version: 1,
     };
-    assert_eq!(case.comment("c1").await, expected);
-    assert_eq!(case.store.comment(&case.name("c2")).await.expect("read"), None);
+    (record, expected)
 }
 
 pub(super) async fn the_same_submission_again_is_a_duplicate(case: Case) {
