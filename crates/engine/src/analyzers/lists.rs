@@ -106,8 +106,8 @@ fn texts(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
     }
 }
 
-/// Finds phrases and patterns in one reading of a text. A pattern is only tried when one of its
-/// literals was seen; those without literals are sifted by one automaton for all of them.
+/// Finds phrases and patterns in one reading of a text. A pattern is only tried when a literal of each
+/// of its groups was seen; those without literals are sifted by one automaton for all of them.
 fn scan(
     field: FieldId,
     text: &str,
@@ -117,14 +117,20 @@ fn scan(
 ) {
     let patterns = context.rules.patterns();
     let mut candidates = Bits::new();
+    let mut groups_seen = Vec::new();
     context.rules.lists().scan(text, |owner, range| match owner {
         Owner::Word(entry) | Owner::Substring(entry) => {
             hit(field, entry, context, seen, || place(range));
         }
-        Owner::Pattern(pattern) if patterns.get(pattern).field == field => {
-            candidates.insert(pattern as usize);
+        Owner::Pattern(pattern, group) if patterns.get(pattern).field == field => {
+            groups_seen.resize(patterns.count(), 0_u8);
+            let groups = &mut groups_seen[pattern as usize];
+            *groups |= 1 << group;
+            if groups.count_ones() as usize == patterns.get(pattern).compiled.group_count() {
+                candidates.insert(pattern as usize);
+            }
         }
-        Owner::Pattern(_) => {}
+        Owner::Pattern(..) => {}
     });
     patterns.sift(field, text, |pattern| candidates.insert(pattern as usize));
     for index in candidates.iter() {

@@ -382,8 +382,10 @@ impl Resolver {
     ) -> Result<u16, RuleSetProblem> {
         let literals = compiled.literals.clone();
         let index = self.patterns.add(Pattern { compiled, field, entry })?;
-        for literal in literals {
-            self.lists.add_literal(literal, index);
+        for (group, literals) in (0..).zip(literals) {
+            for literal in literals {
+                self.lists.add_literal(literal, index, group);
+            }
         }
         Ok(index)
     }

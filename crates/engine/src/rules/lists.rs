@@ -45,8 +45,8 @@ pub(crate) enum Owner {
     Word(EntryId),
     /// A phrase that may stand anywhere.
     Substring(EntryId),
-    /// A pattern that cannot match without this literal.
-    Pattern(u16),
+    /// A pattern that cannot match without one of the literals of this group.
+    Pattern(u16, u8),
 }
 
 /// The lists while a rule set is compiled.
@@ -118,9 +118,9 @@ impl ListBuilder {
     }
 
     /// Adds a literal that a pattern needs.
-    pub(super) fn add_literal(&mut self, literal: String, pattern: u16) {
+    pub(super) fn add_literal(&mut self, literal: String, pattern: u16, group: u8) {
         self.texts.push(literal);
-        self.owners.push(Owner::Pattern(pattern));
+        self.owners.push(Owner::Pattern(pattern, group));
     }
 
     /// The list that was opened last.
@@ -145,7 +145,7 @@ impl ListBuilder {
             Owner::Word(entry) | Owner::Substring(entry) => {
                 (self.built.entry(*entry).list == list).then_some(text.as_str())
             }
-            Owner::Pattern(_) => None,
+            Owner::Pattern(..) => None,
         })
     }
 
