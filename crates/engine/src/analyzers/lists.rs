@@ -8,8 +8,8 @@ use super::{Analyzer, Context, Observed, SPANS_MAX, Value, span};
 use crate::bits::Bits;
 use crate::rules::lists::{EntryId, Owner};
 use crate::rules::schema::{FieldId, FieldKind, FieldSet};
-use crate::text::Views;
 use crate::text::fold::folded;
+use crate::text::{Reading, Views};
 
 /// The texts and hosts that are looked up.
 pub(crate) const ANALYZER: Analyzer = Analyzer {
@@ -55,18 +55,22 @@ pub(crate) fn pattern_spans(pattern: u16, context: &Context<'_>, spans: &mut Vec
     }
 }
 
-/// One reading of a text.
+/// One way to read a text.
 #[derive(Clone, Copy)]
 enum Layer<'v> {
     Folded(&'v Views<'v>),
     Skeleton(&'v Views<'v>, &'v str),
+    Reading(&'v Views<'v>, &'v Reading),
+    /// A text of which only the folded form matters.
+    Bare(&'v str),
 }
 
 impl<'v> Layer<'v> {
     fn text(self) -> &'v str {
         match self {
             Self::Folded(views) => views.folded(),
-            Self::Skeleton(_, text) => text,
+            Self::Skeleton(_, text) | Self::Bare(text) => text,
+            Self::Reading(_, reading) => reading.text(),
         }
     }
 
@@ -74,12 +78,25 @@ impl<'v> Layer<'v> {
         match self {
             Self::Folded(views) => views.folded_origin(range),
             Self::Skeleton(views, _) => views.skeleton_origin(range),
+            Self::Reading(views, reading) => views.reading_origin(reading, range),
+            Self::Bare(_) => range,
+        }
+    }
+
+    /// Whether what stands there is a word of a language whose accents are part of its spelling, and so
+    /// not the word that it is without them.
+    fn is_foreign(self, range: Range<usize>) -> bool {
+        match self {
+            Self::Folded(views) | Self::Skeleton(views, _) | Self::Reading(views, _) => {
+                views.is_foreign(self.origin(range))
+            }
+            Self::Bare(_) => false,
         }
     }
 }
 
-/// Every reading of a text in which phrases and patterns are looked for. Look-alikes can only add
-/// hits: a list may hold words of the script they are from.
+/// The layers of a text in which phrases and patterns are looked for. Look-alikes can only add hits: a
+/// list may hold words of the script they are from.
 fn layers<'v>(views: &'v Views<'v>) -> impl Iterator<Item = Layer<'v>> {
     let skeleton = views.skeleton().map(|text| Layer::Skeleton(views, text));
     std::iter::once(Layer::Folded(views)).chain(skeleton)
@@ -97,28 +114,59 @@ fn views_of<'v>(field: FieldId, context: &'v Context<'_>) -> Option<(&'v Views<'
 fn texts(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
     if let Some((views, target)) = views_of(field, context) {
         for layer in layers(views) {
-            let place = |range| Some(span(target, layer.origin(range)));
-            scan(field, layer.text(), context, seen, place);
+            scan(field, layer, Some(target), context, seen);
+        }
+        if context.rules.lists().entry_count() > 0 {
+            for reading in views.readings() {
+                scan_words(field, Layer::Reading(views, &reading), target, context, seen);
+            }
         }
     } else if let Value::Text(text) = seen.value(field) {
         let text = folded(text);
-        scan(field, &text, context, seen, |_| None);
+        scan(field, Layer::Bare(&text), None, context, seen);
     }
 }
 
-/// Finds phrases and patterns in one reading of a text. A pattern is only tried when a literal of each
-/// of its groups was seen; those without literals are sifted by one automaton for all of them.
-fn scan(
+/// Finds phrases that are whole words: a game undone in the wrong place must not make half a word a hit.
+fn scan_words(
     field: FieldId,
-    text: &str,
+    layer: Layer<'_>,
+    target: Field,
     context: &Context<'_>,
     seen: &mut Observed<'_>,
-    place: impl Fn(Range<usize>) -> Option<Span>,
 ) {
+    context.rules.lists().scan(layer.text(), |owner, range| {
+        if let Owner::Word(entry) = owner
+            && is_meant(entry, layer, &range, context)
+        {
+            hit(field, entry, context, seen, || Some(span(target, layer.origin(range))));
+        }
+    });
+}
+
+/// Whether an entry is meant by what stands there: one typed without accents is not by a word that is
+/// another one for its accents.
+fn is_meant(entry: EntryId, layer: Layer<'_>, range: &Range<usize>, context: &Context<'_>) -> bool {
+    !(context.rules.lists().entry(entry).value.is_ascii() && layer.is_foreign(range.clone()))
+}
+
+/// Finds phrases and patterns in one layer of a text; spans point into `target`, if that has some. A
+/// pattern is only tried when a literal of each of its groups was seen; those without literals are sifted
+/// by one automaton for all of them.
+fn scan(
+    field: FieldId,
+    layer: Layer<'_>,
+    target: Option<Field>,
+    context: &Context<'_>,
+    seen: &mut Observed<'_>,
+) {
+    let text = layer.text();
+    let place = |range| target.map(|target| span(target, layer.origin(range)));
     let patterns = context.rules.patterns();
     let mut candidates = Bits::new();
     let mut groups_seen = Vec::new();
     context.rules.lists().scan(text, |owner, range| match owner {
+        Owner::Word(entry) if !is_meant(entry, layer, &range, context) => {}
         Owner::Word(entry) | Owner::Substring(entry) => {
             hit(field, entry, context, seen, || place(range));
         }

@@ -38,11 +38,31 @@ pub(crate) const fn is_emoji(ch: char) -> bool {
         | '\u{1F680}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7EB}' | '\u{1F900}'..='\u{1FAFF}')
 }
 
+/// The letter, in lower case, of a symbol that shows it in a frame and has no decomposition, or one to
+/// several characters: `⒜`, `🄐`, `🅐`, `🅰`.
+pub(crate) fn framed_letter(ch: char) -> Option<char> {
+    let first = match ch {
+        '\u{249C}'..='\u{24B5}' => '\u{249C}',
+        '\u{1F110}'..='\u{1F129}' => '\u{1F110}',
+        '\u{1F150}'..='\u{1F169}' => '\u{1F150}',
+        '\u{1F170}'..='\u{1F189}' => '\u{1F170}',
+        _ => return None,
+    };
+    char::from_u32('a' as u32 + (ch as u32 - first as u32))
+}
+
+/// The letter, in lower case, that a regional indicator stands for.
+pub(crate) fn letter_of_flag(ch: char) -> Option<char> {
+    matches!(ch, '\u{1F1E6}'..='\u{1F1FF}')
+        .then(|| char::from_u32('a' as u32 + (ch as u32 - 0x1_F1E6)))
+        .flatten()
+}
+
 /// A letter of the Latin script.
 pub(crate) const fn is_latin(ch: char) -> bool {
     ch.is_ascii_alphabetic()
         || matches!(ch, '\u{AA}' | '\u{BA}' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2AF}'
-            | '\u{1E00}'..='\u{1EFF}' | '\u{2C60}'..='\u{2C7F}' | '\u{A720}'..='\u{A7FF}' | '\u{AB30}'..='\u{AB64}')
+            | '\u{1D00}'..='\u{1D25}' | '\u{1E00}'..='\u{1EFF}' | '\u{2C60}'..='\u{2C7F}' | '\u{A720}'..='\u{A7FF}' | '\u{AB30}'..='\u{AB64}')
 }
 
 /// A letter of the Cyrillic or Greek script, which share many shapes with Latin.

@@ -1,13 +1,18 @@
 //! The folded view: what lists and patterns are matched against.
 //!
 //! Compatibility-decomposed, in lower case, accents of Latin letters dropped, recomposed (NFKC);
-//! invisible characters removed; every run of white space one space. ASCII text only changes case,
+//! invisible characters removed; framed letters bare; text under a right-to-left override as it is
+//! read; every run of white space one space. ASCII text only changes case,
 //! so its map is the identity unless white space has to be folded.
 
+use std::ops::Range;
+
+use memchr::memmem;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::chars::{is_invisible, is_latin, is_mark};
+use super::chars::{framed_letter, is_invisible, is_latin, is_mark, letter_of_flag};
+use super::flags;
 use super::map::{ByteMap, MappedWriter};
 
 /// Marks kept on one character. Unicode's stream-safe format (UAX #15 §13) allows 30; more is not
@@ -56,8 +61,44 @@ fn fold_ascii(source: &str) -> (String, ByteMap) {
 
 fn fold_unicode(source: &str) -> (String, ByteMap) {
     let mut out = MappedWriter::with_capacity(source.len());
+    let mut copied = 0;
+    for (whole, reversed) in overridden(source) {
+        fold_part(source, copied..whole.start, &mut out);
+        let reversed =
+            if out.last().is_none_or(|last| last == ' ') { reversed.trim_start() } else { &reversed };
+        out.atom(reversed, whole.clone());
+        copied = whole.end;
+    }
+    fold_part(source, copied..source.len(), &mut out);
+    out.finish()
+}
+
+/// Stretches under a right-to-left override that a reader sees backwards, and how he reads them, folded.
+/// Only ASCII: scripts that are written from the right are not turned by it.
+fn overridden(source: &str) -> Vec<(Range<usize>, String)> {
+    const OVERRIDE: &str = "\u{202E}";
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = memmem::find(&source.as_bytes()[from..], OVERRIDE.as_bytes()) {
+        let inside = from + start + OVERRIDE.len();
+        let rest = &source[inside..];
+        let end = inside + rest.find(['\u{202C}', '\n', '\u{2029}']).unwrap_or(rest.len());
+        let mut text = MappedWriter::with_capacity(end - inside);
+        fold_part(source, inside..end, &mut text);
+        let (text, _) = text.finish();
+        if text.is_ascii() && !text.trim().is_empty() {
+            found.push((from + start..end, text.chars().rev().collect()));
+        }
+        from = end;
+    }
+    found
+}
+
+fn fold_part(source: &str, part: Range<usize>, out: &mut MappedWriter) {
     let mut cluster = Cluster::default();
-    let mut chars = source.char_indices().filter(|(_, ch)| !is_invisible(*ch)).peekable();
+    let from = part.start;
+    let chars = source[part.clone()].char_indices().map(|(at, ch)| (from + at, ch));
+    let mut chars = chars.filter(|(_, ch)| !is_invisible(*ch)).peekable();
     while let Some((at, ch)) = chars.next() {
         let next = chars.peek().map_or('\0', |(_, next)| *next);
         if stands_alone(next) && cluster.is_empty() {
@@ -77,12 +118,26 @@ fn fold_unicode(source: &str) -> (String, ByteMap) {
                 continue;
             }
         }
+        if letter_of_flag(ch).is_some() {
+            let run = flags::run(&source[at..part.end]);
+            let are_flags = flags::are_flags(run);
+            for (offset, indicator) in run.char_indices() {
+                let here = at + offset;
+                match letter_of_flag(indicator).filter(|_| !are_flags) {
+                    Some(letter) => {
+                        out.atom(letter.encode_utf8(&mut [0; 4]), here..here + indicator.len_utf8());
+                    }
+                    None => out.same_char(indicator, here),
+                }
+            }
+            while chars.next_if(|(here, _)| *here < at + run.len()).is_some() {}
+            continue;
+        }
         cluster.take(ch, at);
         if stands_alone(next) || !attaches(next) {
-            cluster.write(&mut out);
+            cluster.write(out);
         }
     }
-    out.finish()
 }
 
 /// Characters before which a cluster surely ends: the cheap half of [`attaches`].
@@ -132,6 +187,8 @@ impl Cluster {
         self.end = at + ch.len_utf8();
         if is_formula(ch) {
             self.put(ch);
+        } else if let Some(letter) = framed_letter(ch) {
+            self.put(letter);
         } else {
             decompose_compatible(ch, |part| self.put(part));
         }
@@ -198,6 +255,11 @@ mod tests {
             ("İstanbul", "istanbul"),
             ("й Й и\u{306}", "й й й"),
             ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
+            ("⒜🅑🅲ⓓ🄴", "abcde"),
+            ("🇫🇺🇨🇰 🇸 🇪", "fuck s e"),
+            ("🇫🇷🇪🇪 🇺🇸", "🇫🇷🇪🇪 🇺🇸"),
+            ("so \u{202E}argaiv\u{202C} 1", "so viagra 1"),
+            ("\u{202E}שלום\u{202C}", "שלום"),
         ] {
             assert_eq!(folded(text), expected, "{text:?}");
         }

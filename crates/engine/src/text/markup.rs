@@ -1,6 +1,6 @@
-//! The plain view: HTML tags stripped, entities decoded.
+//! The plain view: HTML tags and BBCode stripped, entities decoded.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3, memmem};
 
 use super::map::{ByteMap, MappedWriter};
 
@@ -27,8 +27,12 @@ const SEPARATING_TAGS: [&str; 18] = [
     "pre",
 ];
 
+/// The names of BBCode that only change how text looks or where it leads.
+const CODES: [&str; 14] =
+    ["b", "i", "u", "s", "url", "img", "size", "color", "font", "center", "quote", "code", "list", "email"];
+
 /// Named entities that hide text from a reader of the source. The rest of HTML's 2,231 stay as typed.
-const ENTITIES: [(&str, &str); 17] = [
+const ENTITIES: [(&str, &str); 35] = [
     ("amp", "&"),
     ("lt", "<"),
     ("gt", ">"),
@@ -46,30 +50,70 @@ const ENTITIES: [(&str, &str); 17] = [
     ("rsquo", "’"),
     ("lsquo", "‘"),
     ("NewLine", "\n"),
+    ("Tab", "\t"),
+    ("ensp", " "),
+    ("emsp", " "),
+    ("thinsp", " "),
+    ("zwnj", ""),
+    ("zwj", ""),
+    ("lrm", ""),
+    ("rlm", ""),
+    ("ZeroWidthSpace", ""),
+    ("NoBreak", ""),
+    ("excl", "!"),
+    ("num", "#"),
+    ("dollar", "$"),
+    ("ast", "*"),
+    ("lowbar", "_"),
+    ("vert", "|"),
+    ("szlig", "ß"),
+    ("inodot", "ı"),
 ];
 
-/// The longest entity that is looked for, in bytes: `&#x0010FFFF;` and the names above fit.
-const ENTITY_MAX: usize = 12;
+/// What follows a letter in the name of a letter with an accent (`&eacute;`), and the mark it is.
+const ACCENTS: [(&str, &str); 8] = [
+    ("acute", "\u{301}"),
+    ("grave", "\u{300}"),
+    ("circ", "\u{302}"),
+    ("uml", "\u{308}"),
+    ("tilde", "\u{303}"),
+    ("ring", "\u{30A}"),
+    ("cedil", "\u{327}"),
+    ("caron", "\u{30C}"),
+];
+
+/// The longest entity that is looked for, in bytes: the names above fit, and numbers with zeros before
+/// them.
+const ENTITY_MAX: usize = 32;
+/// The longest tag of BBCode, in bytes: one with an address.
+const CODE_MAX: usize = 300;
 
 /// The text as a reader sees it; `None` if it has no markup at all.
 pub(crate) fn strip(raw: &str) -> Option<(String, ByteMap)> {
     let bytes = raw.as_bytes();
-    let first = memchr2(b'<', b'&', bytes)?;
+    let first = memchr3(b'<', b'&', b'[', bytes)?;
     let mut out = MappedWriter::with_capacity(raw.len());
     let mut found = false;
     let mut copied = 0;
     let mut next = Some(first);
-    // Once no '>' is left, no later '<' can open a tag: keeps "<a<a<a" linear.
+    // Once no end is left, no later tag can have one: keeps "<a<a<a" and "<!--<!--" linear.
     let mut tags_left = true;
+    let mut comments_left = true;
     while let Some(at) = next {
-        let piece = if bytes[at] == b'&' {
-            entity(&raw[at..])
-        } else if tags_left && opens_tag(&bytes[at + 1..]) {
-            let close = memchr(b'>', &bytes[at..]);
-            tags_left = close.is_some();
-            close.map(|length| (tag_text(&raw[at + 1..at + length]), length + 1))
-        } else {
-            None
+        let piece = match bytes[at] {
+            b'&' => entity(&raw[at..]),
+            b'[' => code(&raw[at..]),
+            _ if comments_left && bytes[at..].starts_with(b"<!--") => {
+                let close = memmem::find(&bytes[at..], b"-->");
+                comments_left = close.is_some();
+                close.map(|length| (Piece::Fixed(""), length + 3))
+            }
+            _ if tags_left && opens_tag(&bytes[at + 1..]) => {
+                let close = memchr(b'>', &bytes[at..]);
+                tags_left = close.is_some();
+                close.map(|length| (tag_text(&raw[at + 1..at + length]), length + 1))
+            }
+            _ => None,
         };
         let after = if let Some((replacement, length)) = piece {
             found = true;
@@ -80,7 +124,7 @@ pub(crate) fn strip(raw: &str) -> Option<(String, ByteMap)> {
         } else {
             at + 1
         };
-        next = memchr2(b'<', b'&', &bytes[after..]).map(|more| after + more);
+        next = memchr3(b'<', b'&', b'[', &bytes[after..]).map(|more| after + more);
     }
     if !found {
         return None;
@@ -92,14 +136,14 @@ pub(crate) fn strip(raw: &str) -> Option<(String, ByteMap)> {
 /// What stands for a piece of markup.
 enum Piece {
     Fixed(&'static str),
-    Char([u8; 4], usize),
+    Chars([u8; 4], usize),
 }
 
 impl Piece {
     fn as_str(&self) -> &str {
         match self {
             Self::Fixed(text) => text,
-            Self::Char(bytes, length) => std::str::from_utf8(&bytes[..*length]).unwrap_or_default(),
+            Self::Chars(bytes, length) => std::str::from_utf8(&bytes[..*length]).unwrap_or_default(),
         }
     }
 }
@@ -115,24 +159,60 @@ fn tag_text(inside: &str) -> Piece {
     Piece::Fixed(if separates { " " } else { "" })
 }
 
+/// The tag of BBCode at the start of `text`, which starts with `[`, and its length: `[b]`, `[/url]`,
+/// `[size=7]`.
+fn code(text: &str) -> Option<(Piece, usize)> {
+    let name = text[1..].strip_prefix('/').unwrap_or(&text[1..]);
+    let length = name.bytes().take(8).take_while(u8::is_ascii_alphabetic).count();
+    if !CODES.iter().any(|code| code.eq_ignore_ascii_case(&name[..length])) {
+        return None;
+    }
+    let rest = &name.as_bytes()[length..name.len().min(CODE_MAX)];
+    let end = match rest.first()? {
+        b']' => 0,
+        b'=' => memchr(b']', rest)?,
+        _ => return None,
+    };
+    Some((Piece::Fixed(""), text.len() - name.len() + length + end + 1))
+}
+
 /// The entity at the start of `text`, which starts with `&`, and its length.
 fn entity(text: &str) -> Option<(Piece, usize)> {
     let window = &text.as_bytes()[..text.len().min(ENTITY_MAX)];
+    if let Some(number) = window.strip_prefix(b"&#") {
+        return numeric(number).map(|(piece, length)| (piece, length + 2));
+    }
     let end = memchr(b';', window)?;
     let name = text.get(1..end)?;
-    let piece = if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => number.parse(),
-        };
-        let ch = char::from_u32(code.ok()?).filter(|ch| *ch != '\0')?;
-        let mut bytes = [0; 4];
-        let length = ch.encode_utf8(&mut bytes).len();
-        Piece::Char(bytes, length)
-    } else {
-        Piece::Fixed(ENTITIES.iter().find(|(known, _)| *known == name)?.1)
+    let piece = match ENTITIES.iter().find(|(known, _)| *known == name) {
+        Some((_, replacement)) => Piece::Fixed(replacement),
+        None => accented(name)?,
     };
     Some((piece, end + 1))
+}
+
+/// A character by its number, as browsers take it: also without the semicolon.
+fn numeric(number: &[u8]) -> Option<(Piece, usize)> {
+    let (digits, radix) = match number.strip_prefix(b"x").or_else(|| number.strip_prefix(b"X")) {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    let length = digits.iter().take_while(|digit| char::from(**digit).is_digit(radix)).count();
+    let code = u32::from_str_radix(std::str::from_utf8(&digits[..length]).ok()?, radix).ok()?;
+    let ch = char::from_u32(code).filter(|ch| *ch != '\0')?;
+    let mut bytes = [0; 4];
+    let width = ch.encode_utf8(&mut bytes).len();
+    let semicolon = usize::from(digits.get(length) == Some(&b';'));
+    Some((Piece::Chars(bytes, width), number.len() - digits.len() + length + semicolon))
+}
+
+/// A letter with its accent as a mark behind it.
+fn accented(name: &str) -> Option<Piece> {
+    let letter = *name.as_bytes().first().filter(|byte| byte.is_ascii_alphabetic())?;
+    let (_, mark) = ACCENTS.iter().find(|(accent, _)| *accent == &name[1..])?;
+    let mut bytes = [letter, 0, 0, 0];
+    bytes[1..=mark.len()].copy_from_slice(mark.as_bytes());
+    Some(Piece::Chars(bytes, 1 + mark.len()))
 }
 
 #[cfg(test)]
@@ -148,12 +228,24 @@ mod tests {
         assert_eq!(plain("cas<b></b>ino &amp; bar"), "casino & bar");
         assert_eq!(plain("one<br/>two</P>three"), "one two three");
         assert_eq!(plain("&#118;iagr&#x61;"), "viagra");
-        assert_eq!(plain("<!-- hidden -->seen"), "seen");
+        assert_eq!(plain("<!-- hidden -->seen<!-- a > b -->"), "seen");
+        assert_eq!(plain("&#118iagra, caf&eacute;, &#x000000000076;"), "viagra, cafe\u{301}, v");
+        assert_eq!(plain("[b]bold[/B] [url=http://a.example]here[/url]"), "bold here");
     }
 
     #[test]
     fn what_only_looks_like_markup_stays() {
-        for text in ["I <3 you", "a < b > c", "AT&T; R&D", "x <b y", "&#0;", "&#99999999;", "&unknown;"] {
+        for text in [
+            "I <3 you",
+            "a < b > c",
+            "AT&T; R&D",
+            "x <b y",
+            "&#0;",
+            "a[b",
+            "[1] [i, j] [be]",
+            "&#99999999;",
+            "&unknown;",
+        ] {
             assert_eq!(plain(text), text);
         }
     }

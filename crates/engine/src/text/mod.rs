@@ -1,16 +1,20 @@
-//! One text, seen four ways, each position traceable to the original.
+//! One text, seen in several ways, each position traceable to the original.
 //!
 //! *raw* as typed → *plain* without markup → *folded* for matching → *skeleton* with look-alikes
-//! read as Latin. Each view keeps a byte map to the one before it; a view that would equal the one
-//! before it is not made.
+//! read as Latin → *readings* with spelling games undone. Each view keeps a byte map to the one before
+//! it; a view that would equal the one before it is not made.
 
 pub(crate) mod chars;
 mod confusables;
+mod flags;
 pub(crate) mod fold;
 mod map;
 mod markup;
+mod readings;
+mod vietnamese;
 pub(crate) mod words;
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use map::ByteMap;
@@ -28,16 +32,35 @@ pub(crate) struct Views<'t> {
     plain: Option<Mapped>,
     folded: Mapped,
     skeleton: Option<Mapped>,
+    /// Whether accents are part of the spelling; found out when it is asked.
+    accented: OnceCell<bool>,
+}
+
+/// A text with its spelling games undone, one way or another.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    text: Mapped,
+    /// Made from the skeleton, not from the folded view.
+    of_skeleton: bool,
+}
+
+impl Reading {
+    /// What it says.
+    pub(crate) fn text(&self) -> &str {
+        &self.text.text
+    }
 }
 
 impl<'t> Views<'t> {
-    /// Makes every view of `raw`.
+    /// Makes every view of `raw`, apart from the readings.
     pub(crate) fn of(raw: &'t str) -> Self {
         let mapped = |(text, map)| Mapped { text, map };
         let plain = markup::strip(raw).map(mapped);
         let folded = mapped(fold::fold(plain.as_ref().map_or(raw, |plain| &plain.text)));
-        let skeleton = confusables::skeleton(&folded.text).map(mapped);
-        Self { raw, plain, folded, skeleton }
+        let before = plain.as_ref().map_or(raw, |plain| &plain.text);
+        let typed = |at| before[folded.map.source(at..at + 1).start..].chars().next();
+        let skeleton = confusables::skeleton(&folded.text, typed).map(mapped);
+        Self { raw, plain, folded, skeleton, accented: OnceCell::new() }
     }
 
     /// As typed.
@@ -63,6 +86,32 @@ impl<'t> Views<'t> {
     /// With look-alikes read as Latin; `None` if there are none.
     pub(crate) fn skeleton(&self) -> Option<&str> {
         self.skeleton.as_ref().map(|skeleton| skeleton.text.as_str())
+    }
+
+    /// The readings of the folded view and of the skeleton, made when called: only lists ask for them.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> {
+        let plain = self.plain();
+        let wide = |range: Range<usize>| plain[self.folded.map.source(range)].chars().nth(1).is_some();
+        let folded = readings::readings(self.folded(), |at| wide(at..at + 1));
+        let skeleton = self.skeleton.as_ref().map_or_else(Vec::new, |skeleton| {
+            readings::readings(&skeleton.text, |at| wide(skeleton.map.source(at..at + 1)))
+        });
+        let reading = |of_skeleton| move |(text, map)| Reading { text: Mapped { text, map }, of_skeleton };
+        folded.into_iter().map(reading(false)).chain(skeleton.into_iter().map(reading(true)))
+    }
+
+    /// Whether the raw text is in a language that tells words apart by accents, and has some there.
+    pub(crate) fn is_foreign(&self, raw: Range<usize>) -> bool {
+        let typed = &self.raw[raw];
+        !typed.is_ascii()
+            && *self.accented.get_or_init(|| vietnamese::is_vietnamese(self.plain()))
+            && typed.chars().any(|ch| !ch.is_ascii() && (chars::is_latin(ch) || chars::is_mark(ch)))
+    }
+
+    /// Where in the raw text a range of a reading came from.
+    pub(crate) fn reading_origin(&self, reading: &Reading, range: Range<usize>) -> Range<usize> {
+        let before = reading.text.map.source(range);
+        if reading.of_skeleton { self.skeleton_origin(before) } else { self.folded_origin(before) }
     }
 
     /// Where in the raw text a range of the folded view came from.
@@ -92,9 +141,27 @@ mod tests {
             Just("&amp;".to_owned()),
             Just("<b>".to_owned()),
             Just("&#x1F600;".to_owned()),
+            "[a-eA-E013@$!. *_-]{1,8}",
+            "[аеосрхікмηνᴀꓐ🇦-🇿🅐-🅿\\u{202d}\\u{202e}\\u{202c}]{1,5}",
             "[\\u{300}-\\u{36f}\\u{200b}-\\u{200f}\\u{e9}\\u{df}\\u{fb01}\\u{1100}-\\u{11ff}а-я]{1,5}",
         ];
         proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    fn monotone(
+        raw: &str,
+        text: &str,
+        origin: &dyn Fn(Range<usize>) -> Range<usize>,
+    ) -> Result<(), TestCaseError> {
+        let mut before = 0..0;
+        for (at, ch) in text.char_indices() {
+            let here = origin(at..at + ch.len_utf8());
+            prop_assert!(here.start >= before.start && here.end >= before.end);
+            prop_assert!(raw.get(here.clone()).is_some_and(|part| !part.is_empty()));
+            prop_assert!(raw.get(origin(0..at)).is_some());
+            before = here;
+        }
+        Ok(())
     }
 
     proptest! {
@@ -106,14 +173,10 @@ mod tests {
                 (views.folded(), &(|range| views.folded_origin(range)) as &dyn Fn(Range<usize>) -> Range<usize>),
                 (skeleton, &|range| views.skeleton_origin(range)),
             ] {
-                let mut before = 0..0;
-                for (at, ch) in text.char_indices() {
-                    let here = origin(at..at + ch.len_utf8());
-                    prop_assert!(here.start >= before.start && here.end >= before.end);
-                    prop_assert!(raw.get(here.clone()).is_some_and(|part| !part.is_empty()));
-                    prop_assert!(raw.get(origin(0..at)).is_some());
-                    before = here;
-                }
+                monotone(&raw, text, origin)?;
+            }
+            for reading in views.readings() {
+                monotone(&raw, reading.text(), &|range| views.reading_origin(&reading, range))?;
             }
         }
 

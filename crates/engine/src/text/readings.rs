@@ -1,0 +1,455 @@
+//! Readings: the text once more, with spelling games undone.
+//!
+//! Letters set apart (`f r e e`, `f-r-e-e`), digits and signs for letters (`fr33`, `v1agra`, `a$$`),
+//! stretched letters (`freeee`) and marks inside a word (`vi**agra`, `f-uck`) are put back. Some games
+//! can be read two ways: `1` is an i or an l, and `goood` stretches *good* or *god*. So there are up to
+//! four readings, each the whole text with one answer to both questions. A word that only looks
+//! unusual gains a reading and loses none: what the folded text says is still matched as it is.
+
+use std::ops::Range;
+
+use memchr::memchr3;
+
+use super::chars::{in_word, is_letter};
+use super::map::{ByteMap, MappedWriter};
+
+/// Equal letters in a row that no word has: from here on they are stretched.
+const STRETCHED_MIN: usize = 3;
+/// Single letters in a row that make a word. Two are initials.
+const SPACED_MIN: usize = 3;
+/// Dotted letters with a dot behind the last are initials (`U.S.A.`) up to this many.
+const INITIALS_MAX: usize = 3;
+/// A part of a hyphenated word with up to this many letters may be split off by intent (`f-uck`).
+const SPLIT_OFF_MAX: usize = 2;
+/// Digits in a row beyond this are a number.
+const DIGITS_MAX: usize = 4;
+/// What people write before and after a word that they space out, without a gap.
+const HEADS: [char; 2] = ['a', 'i'];
+const TAILS: [&str; 3] = ["you", "u", "off"];
+
+/// Which of two ways something is read.
+#[derive(Clone, Copy)]
+struct Choice {
+    /// `1` and `|` are an l, not an i; a stretched letter that is not the last of its word is double; a
+    /// spaced-out word begins after its first letter.
+    first: bool,
+    /// The last stretched letter of a word is double; a spaced-out word ends before `you`.
+    second: bool,
+}
+
+/// Something that is to be read differently.
+struct Game {
+    range: Range<usize>,
+    kind: Kind,
+    /// Whether the choices make a difference.
+    first: bool,
+    second: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Single letters with this between them.
+    Spaced(char),
+    /// A word with signs or stretched letters in it; whether its signs stand for letters.
+    Odd { leet: bool },
+}
+
+/// Every reading of a folded text; none if it is plainly written. `wide` tells whether the space at a
+/// byte was typed as more than one.
+pub(crate) fn readings(text: &str, wide: impl Fn(usize) -> bool) -> Vec<(String, ByteMap)> {
+    if is_plain(text.as_bytes()) {
+        return Vec::new();
+    }
+    let games = games(text, &wide);
+    if games.is_empty() {
+        return Vec::new();
+    }
+    let firsts: &[bool] = if games.iter().any(|game| game.first) { &[false, true] } else { &[false] };
+    let seconds: &[bool] = if games.iter().any(|game| game.second) { &[false, true] } else { &[false] };
+    let choices = firsts.iter().flat_map(|first| seconds.iter().map(|second| (*first, *second)));
+    choices.map(|(first, second)| read(text, &games, Choice { first, second })).collect()
+}
+
+/// The quick look that most texts end with: ASCII without digits or signs that touch letters, without
+/// single letters in a row and without stretched ones.
+fn is_plain(text: &[u8]) -> bool {
+    if memchr3(b'*', b'~', b'`', text).is_some() {
+        return false;
+    }
+    let mut classes = [Class::Other; 4];
+    let mut letters = [0; 3];
+    for byte in text.iter().chain(b"  ") {
+        let class = Class::of(*byte);
+        classes = [classes[1], classes[2], classes[3], class];
+        letters = [letters[1], letters[2], *byte];
+        let odd = match classes {
+            _ if !byte.is_ascii() => true,
+            // The other signs stand for a letter only before one.
+            [.., Class::Letter | Class::Sign, Class::Sign] => matches!(*byte, b'@' | b'$'),
+            // A sign or digit beside a letter; a hyphen between two; a letter alone behind another.
+            [.., Class::Sign | Class::Digit, Class::Letter]
+            | [.., Class::Letter, Class::Digit]
+            | [.., Class::Letter, Class::Hyphen, Class::Letter]
+            | [Class::Letter, Class::Other, Class::Letter, Class::Other] => true,
+            _ => class == Class::Letter && letters[0] == *byte && letters[1] == *byte,
+        };
+        if odd {
+            return false;
+        }
+    }
+    true
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    Sign,
+    Hyphen,
+    Other,
+}
+
+impl Class {
+    const fn of(byte: u8) -> Self {
+        match byte {
+            b'a'..=b'z' => Self::Letter,
+            b'0'..=b'9' => Self::Digit,
+            b'@' | b'$' | b'!' | b'|' | b'+' => Self::Sign,
+            b'-' | b'_' => Self::Hyphen,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The letter that a digit or sign may stand for.
+const fn leet(ch: char, choice: Choice) -> Option<char> {
+    Some(match ch {
+        '0' => 'o',
+        '1' | '|' => {
+            if choice.first {
+                'l'
+            } else {
+                'i'
+            }
+        }
+        '!' => 'i',
+        '3' | '€' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '6' | '9' => 'g',
+        '7' | '+' => 't',
+        '8' => 'b',
+        '£' => 'l',
+        '¢' => 'c',
+        _ => return None,
+    })
+}
+
+const fn stands_for_letter(ch: char) -> bool {
+    leet(ch, Choice { first: false, second: false }).is_some()
+}
+
+/// Marks that are dropped from a word: emphasis, and hyphens that part a word.
+const fn parts_words(ch: char) -> bool {
+    matches!(ch, '*' | '~' | '`' | '-' | '_' | '\u{2010}'..='\u{2015}')
+}
+
+/// The games in a text, in order.
+fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let mut before = ' ';
+    while let Some(ch) = text[at..].chars().next() {
+        let spells = is_letter(ch) || stands_for_letter(ch);
+        if spells && !in_word(before) {
+            if let Some(game) = spaced(text, at, wide) {
+                at = game.range.end;
+                before = 'x';
+                found.push(game);
+                continue;
+            }
+            let end = at + chunk_length(&text[at..]);
+            odd_words(text, at..end, &mut found);
+            at = end;
+            before = text[..at].chars().next_back().unwrap_or(' ');
+            continue;
+        }
+        before = ch;
+        at += ch.len_utf8();
+    }
+    found
+}
+
+/// Single letters with the same character between them, from `start`.
+fn spaced(text: &str, start: usize, wide: &impl Fn(usize) -> bool) -> Option<Game> {
+    let mut chars = text[start..].char_indices();
+    let first = chars.next()?.1;
+    let separator = chars.next().map(|(_, ch)| ch).filter(|ch| !in_word(*ch) && !stands_for_letter(*ch))?;
+    let (mut count, mut letters) = (1, usize::from(is_letter(first)));
+    let mut end = start + first.len_utf8();
+    loop {
+        let mut rest = text[end..].chars();
+        let gap = rest.next();
+        let Some(letter) = rest.next().filter(|ch| is_letter(*ch) || stands_for_letter(*ch)) else { break };
+        if gap != Some(separator) || (separator == ' ' && wide(end)) || rest.next().is_some_and(in_word) {
+            break;
+        }
+        count += 1;
+        letters += usize::from(is_letter(letter));
+        end += separator.len_utf8() + letter.len_utf8();
+    }
+    let initials = separator == '.' && count <= INITIALS_MAX && text[end..].starts_with('.');
+    if count < SPACED_MIN || letters < 2 || letters * 2 < count || initials {
+        return None;
+    }
+    let spelled = &text[start..end];
+    let tail = spelled.chars().rev().step_by(2).take(3).collect::<Vec<_>>();
+    Some(Game {
+        range: start..end,
+        kind: Kind::Spaced(separator),
+        first: spelled.contains(['1', '|']) || (separator == ' ' && HEADS.contains(&first)),
+        second: separator == ' '
+            && TAILS.iter().any(|known| known.chars().rev().eq(tail.iter().copied().take(known.len()))),
+    })
+}
+
+/// How far the word characters, signs and marks at the start of a text go.
+fn chunk_length(text: &str) -> usize {
+    text.find(|ch| !(in_word(ch) || stands_for_letter(ch) || parts_words(ch))).unwrap_or(text.len())
+}
+
+/// Finds the odd words of a chunk: it is parted at hyphens, apart from those that split off a few letters.
+fn odd_words(text: &str, chunk: Range<usize>, found: &mut Vec<Game>) {
+    let mut start = chunk.start;
+    let mut last_part = 0;
+    let mut part = 0;
+    let mut hyphen: Option<Range<usize>> = None;
+    for (offset, ch) in text[chunk.clone()].char_indices().chain(std::iter::once((chunk.len(), '-'))) {
+        let at = chunk.start + offset;
+        if !matches!(ch, '-' | '_' | '\u{2010}'..='\u{2015}') {
+            part += 1;
+            continue;
+        }
+        // The hyphen before this part parts words if neither side of it is short.
+        if let Some(before) = hyphen.take().filter(|_| last_part > SPLIT_OFF_MAX && part > SPLIT_OFF_MAX) {
+            odd_word(text, start..before.start, found);
+            start = before.end;
+        }
+        hyphen = Some(at..at + ch.len_utf8());
+        last_part = part;
+        part = 0;
+    }
+    odd_word(text, start..chunk.end, found);
+}
+
+/// Adds a word if it is oddly spelled.
+fn odd_word(text: &str, range: Range<usize>, found: &mut Vec<Game>) {
+    let ends = |ch: char| parts_words(ch) || matches!(ch, '!' | '|' | '+');
+    let trimmed = text[range.clone()].trim_end_matches(ends);
+    let end = range.start + trimmed.len();
+    let trimmed = trimmed.trim_start_matches(ends);
+    let range = end - trimmed.len()..end;
+    let mut shape = Shape::default();
+    for ch in trimmed.chars() {
+        shape.take(ch);
+    }
+    let leet = shape.is_leet();
+    let stretched = shape.stretched > 0 && trimmed != "www";
+    if leet || stretched || (shape.marks > 0 && shape.letters > 1) {
+        found.push(Game {
+            range,
+            kind: Kind::Odd { leet },
+            first: (leet && shape.ones) || shape.stretched > 1,
+            second: shape.stretched > 0,
+        });
+    }
+}
+
+/// What a word is made of.
+#[derive(Default)]
+struct Shape {
+    letters: usize,
+    /// Letters that are not ASCII: nobody mixes those with digits.
+    foreign: bool,
+    digits: usize,
+    digits_in_row: usize,
+    most_digits: usize,
+    signs: usize,
+    ones: bool,
+    marks: usize,
+    last: Option<char>,
+    run: usize,
+    stretched: usize,
+}
+
+impl Shape {
+    fn take(&mut self, ch: char) {
+        self.digits_in_row = if ch.is_ascii_digit() { self.digits_in_row + 1 } else { 0 };
+        self.most_digits = self.most_digits.max(self.digits_in_row);
+        if parts_words(ch) {
+            self.marks += 1;
+            return;
+        }
+        match ch {
+            '0'..='9' => self.digits += 1,
+            _ if stands_for_letter(ch) => self.signs += 1,
+            _ if ch.is_ascii_alphabetic() => self.letters += 1,
+            _ => self.foreign = true,
+        }
+        self.ones |= matches!(ch, '1' | '|');
+        let read = leet(ch, Choice { first: false, second: false }).unwrap_or(ch);
+        self.run = if self.last == Some(read) { self.run + 1 } else { 1 };
+        self.stretched += usize::from(self.run == STRETCHED_MIN && !ch.is_ascii_digit());
+        self.last = Some(read);
+    }
+
+    /// Whether digits and signs stand for letters: there are real letters, or signs, to go with them.
+    const fn is_leet(&self) -> bool {
+        let certain = self.letters + self.signs;
+        let some = self.digits + self.signs > 0;
+        some && !self.foreign
+            && certain >= 2
+            && self.letters * 2 + self.signs >= self.digits
+            && (self.letters > 0 || self.signs > self.digits)
+            && self.most_digits <= DIGITS_MAX
+    }
+}
+
+/// Writes the text with the games read one way.
+fn read(text: &str, games: &[Game], choice: Choice) -> (String, ByteMap) {
+    let mut out = MappedWriter::with_capacity(text.len());
+    let mut copied = 0;
+    for game in games {
+        out.same(&text[copied..game.range.start], copied);
+        copied = game.range.end;
+        match game.kind {
+            Kind::Spaced(separator) => read_spaced(text, game, separator, choice, &mut out),
+            Kind::Odd { leet } => read_odd(text, &game.range, leet, choice, &mut out),
+        }
+    }
+    out.same(&text[copied..], copied);
+    out.finish()
+}
+
+fn read_spaced(text: &str, game: &Game, separator: char, choice: Choice, out: &mut MappedWriter) {
+    let spelled = &text[game.range.clone()];
+    let letters = spelled.chars().step_by(2).count();
+    let head = usize::from(choice.first && separator == ' ' && spelled.starts_with(HEADS));
+    let tail = if choice.second && game.second { tail_length(spelled) } else { 0 };
+    let mut at = game.range.start;
+    for (index, ch) in spelled.chars().step_by(2).enumerate() {
+        if index > 0 && (index == head || index == letters - tail) {
+            out.same_char(' ', at - 1);
+        }
+        write_letter(leet(ch, choice).unwrap_or(ch), ch, at..at + ch.len_utf8(), out);
+        at += ch.len_utf8() + separator.len_utf8();
+    }
+}
+
+/// How many of the letters set apart by spaces are a tail.
+fn tail_length(spelled: &str) -> usize {
+    let ends = |tail: &&&str| tail.chars().rev().eq(spelled.chars().rev().step_by(2).take(tail.len()));
+    TAILS.iter().find(ends).map_or(0, |tail| tail.len())
+}
+
+fn read_odd(text: &str, range: &Range<usize>, with_leet: bool, choice: Choice, out: &mut MappedWriter) {
+    let word = &text[range.clone()];
+    let letter_of = |ch: char| leet(ch, choice).filter(|_| with_leet).unwrap_or(ch);
+    let letters = || word.char_indices().filter(|(_, ch)| !parts_words(*ch));
+    // Runs of equal letters: how long each is, and which is the last that is stretched.
+    let mut runs: Vec<(char, usize)> = Vec::new();
+    for (_, ch) in letters() {
+        match runs.last_mut() {
+            Some((letter, length)) if *letter == letter_of(ch) => *length += 1,
+            _ => runs.push((letter_of(ch), 1)),
+        }
+    }
+    let is_stretched = |(letter, length): &(char, usize)| *length >= STRETCHED_MIN && is_letter(*letter);
+    let last = runs.iter().rposition(is_stretched);
+    let mut letters = letters();
+    for (index, run) in runs.iter().enumerate() {
+        let double = if Some(index) == last { choice.second } else { choice.first };
+        let kept = if is_stretched(run) { 1 + usize::from(double) } else { run.1 };
+        for place in 1..=kept {
+            let Some((offset, ch)) = letters.next() else { return };
+            let mut end = offset + ch.len_utf8();
+            if place == kept && run.1 > kept {
+                // The last letter that is kept stands for the rest.
+                let rest = letters.by_ref().take(run.1 - kept).last();
+                end = rest.map_or(end, |(offset, ch)| offset + ch.len_utf8());
+            }
+            write_letter(run.0, ch, range.start + offset..range.start + end, out);
+        }
+    }
+}
+
+/// Writes a letter in place of what was typed.
+fn write_letter(letter: char, typed: char, source: Range<usize>, out: &mut MappedWriter) {
+    if source.len() == letter.len_utf8() && typed.len_utf8() == letter.len_utf8() {
+        out.same_char(letter, source.start);
+    } else {
+        out.atom(letter.encode_utf8(&mut [0; 4]), source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Vec<String> {
+        readings(text, |_| false).into_iter().map(|(reading, _)| reading).collect()
+    }
+
+    #[test]
+    fn games_are_undone() {
+        for (text, expected) in [
+            ("f r e e", "free"),
+            ("get f.r.e.e now", "get free now"),
+            ("f-r-e-e and f_r_e_e", "free and free"),
+            ("so fr33", "so free"),
+            ("v1agra", "viagra"),
+            ("ki11 it", "kill it"),
+            ("a$$", "ass"),
+            ("@$$", "ass"),
+            ("sh!t!", "shit!"),
+            ("fffreeeee", "free"),
+            ("goood", "good"),
+            ("goood", "god"),
+            ("vi**agra**", "viagra**"),
+            ("f-uck it", "fuck it"),
+            ("you are a b i t c h", "you are a bitch"),
+            ("f u c k y o u", "fuck you"),
+            ("с у к а", "сука"),
+            ("buy-v1agra-now", "buy-viagra-now"),
+        ] {
+            assert!(all(text).iter().any(|reading| reading == expected), "{text}: {:?}", all(text));
+        }
+    }
+
+    #[test]
+    fn ordinary_writing_has_no_reading_of_its_own() {
+        for text in [
+            "a good, well-known plan b for 2024 at 10:30",
+            "the u.s.a. and e.g. that",
+            "a b, c d; i am",
+            "www.example.com!",
+            "no... really?!",
+            "it costs $5 or 7%",
+            "größe 42",
+        ] {
+            assert!(all(text).is_empty(), "{text}: {:?}", all(text));
+        }
+    }
+
+    #[test]
+    fn a_reading_points_at_all_that_was_typed() {
+        for (text, word, typed) in
+            [("so f r e e!", "free", "f r e e"), ("freeeee!", "free", "freeeee"), ("x a$$ y", "ass", "a$$")]
+        {
+            let readings = readings(text, |_| false);
+            let (at, map) =
+                readings.iter().find_map(|(reading, map)| Some((reading.find(word)?, map))).unwrap();
+            assert_eq!(&text[map.source(at..at + word.len())], typed);
+        }
+    }
+}
