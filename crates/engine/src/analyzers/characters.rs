@@ -45,6 +45,12 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
     for (at, ch) in body.char_indices() {
         let end = at + ch.len_utf8();
         total += 1;
+        if ch.is_ascii() {
+            visible += usize::from(!ch.is_ascii_whitespace());
+            marks = 0;
+            before = ch;
+            continue;
+        }
         if is_mark(ch) {
             if marks == 0 {
                 marks_start = at - if at == 0 { 0 } else { before.len_utf8() };

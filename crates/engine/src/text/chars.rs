@@ -1,9 +1,50 @@
 //! What kind of character it is: the few properties the views and analyzers need.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::char::is_combining_mark;
 
+/// What is asked of nearly every character is looked up: going through the ranges costs three times as
+/// much, and one apostrophe that is not ASCII is enough to need them for a whole text.
+static PROPERTIES: LazyLock<Box<[u8]>> =
+    LazyLock::new(|| (0..TABLED).map(|code| char::from_u32(code).map_or(0, properties_of)).collect());
+
+/// The Basic Multilingual Plane: 64 KiB, of which a text touches a few pages.
+const TABLED: u32 = 0x1_0000;
+
+const LETTER: u8 = 1;
+const WORD: u8 = 1 << 1;
+const MARK: u8 = 1 << 2;
+const INVISIBLE: u8 = 1 << 3;
+const UNSPACED: u8 = 1 << 4;
+
+fn properties_of(ch: char) -> u8 {
+    let letter = ch.is_alphabetic();
+    let mark = is_combining_mark(ch);
+    [
+        (LETTER, letter),
+        (WORD, letter || mark || ch.is_numeric()),
+        (MARK, mark),
+        (INVISIBLE, takes_no_room(ch)),
+        (UNSPACED, is_unspaced(ch)),
+    ]
+    .into_iter()
+    .fold(0, |properties, (property, has)| if has { properties | property } else { properties })
+}
+
+#[inline]
+fn has(ch: char, property: u8) -> bool {
+    let properties = PROPERTIES.get(ch as usize).copied().unwrap_or_else(|| properties_of(ch));
+    properties & property != 0
+}
+
 /// Characters that take no room: removed from the folded view, whatever they are there for.
+#[inline]
 pub(crate) fn is_invisible(ch: char) -> bool {
+    has(ch, INVISIBLE)
+}
+
+const fn takes_no_room(ch: char) -> bool {
     matches!(ch,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
@@ -24,10 +65,9 @@ pub(crate) const fn is_joiner(ch: char) -> bool {
 }
 
 /// A mark drawn on the character before it.
+#[inline]
 pub(crate) fn is_mark(ch: char) -> bool {
-    // The letters of common scripts are ruled out before the table is asked.
-    !matches!(ch, '\0'..='\u{2FF}' | '\u{370}'..='\u{482}' | '\u{3100}'..='\u{A66E}' | '\u{AC00}'..='\u{D7FF}')
-        && is_combining_mark(ch)
+    has(ch, MARK)
 }
 
 /// A pictograph: the blocks that hold nearly all emoji, and regional indicators.
@@ -77,25 +117,22 @@ const fn is_unspaced(ch: char) -> bool {
         | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
-/// A letter of any script. The standard library's table costs some 20 ns outside of ASCII, so the
-/// letters of common scripts are told by their range.
+/// A letter of any script.
+#[inline]
 pub(crate) fn is_letter(ch: char) -> bool {
-    ch.is_ascii_alphabetic()
-        || matches!(ch,
-            '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2AF}' | '\u{3B1}'..='\u{3C9}'
-            | '\u{400}'..='\u{481}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}' | '\u{1100}'..='\u{11FF}'
-            | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
-        || (!ch.is_ascii() && ch.is_alphabetic())
+    has(ch, LETTER)
 }
 
 /// A character that can be part of a word.
+#[inline]
 pub(crate) fn in_word(ch: char) -> bool {
-    ch.is_ascii_digit() || is_letter(ch) || (!ch.is_ascii() && (is_mark(ch) || ch.is_numeric()))
+    has(ch, WORD)
 }
 
 /// Whether a character of a word goes on with the word of the one before it.
+#[inline]
 pub(crate) fn goes_on(before: char, ch: char) -> bool {
-    !(is_unspaced(before) || is_unspaced(ch)) || is_mark(ch)
+    !(has(before, UNSPACED) || has(ch, UNSPACED)) || is_mark(ch)
 }
 
 /// Whether two neighbouring characters are inside one word.

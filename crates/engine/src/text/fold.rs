@@ -94,7 +94,35 @@ fn overridden(source: &str) -> Vec<(Range<usize>, String)> {
     found
 }
 
+/// Folds a part of a text: plain stretches at once, what is between them character by character.
 fn fold_part(source: &str, part: Range<usize>, out: &mut MappedWriter) {
+    let bytes = source.as_bytes();
+    let mut at = part.start;
+    while at < part.end {
+        let plain = plain_length(&bytes[at..part.end]);
+        out.lower_case(&source[at..at + plain], at);
+        at += plain;
+        let odd = bytes[at..part.end].iter().skip(1).position(u8::is_ascii_graphic);
+        let end = odd.map_or(part.end, |length| at + 1 + length);
+        fold_characters(source, at..end, out);
+        at = end;
+    }
+}
+
+/// How many bytes of a text only change case: ASCII words with one space between them, up to the
+/// character that something may combine with.
+fn plain_length(bytes: &[u8]) -> usize {
+    let mut before = b' ';
+    let ends = |byte: &u8| {
+        let plain = byte.is_ascii_graphic() || (*byte == b' ' && before != b' ');
+        before = *byte;
+        !plain
+    };
+    let length = bytes.iter().position(ends).unwrap_or(bytes.len());
+    if bytes.get(length).is_some_and(|next| !next.is_ascii()) { length.saturating_sub(1) } else { length }
+}
+
+fn fold_characters(source: &str, part: Range<usize>, out: &mut MappedWriter) {
     let mut cluster = Cluster::default();
     let from = part.start;
     let chars = source[part.clone()].char_indices().map(|(at, ch)| (from + at, ch));

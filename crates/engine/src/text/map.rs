@@ -84,6 +84,13 @@ impl MappedWriter {
         self.text.push_str(text);
     }
 
+    /// Copies `text`, which stands at `source`, in lower case (of ASCII letters).
+    pub(crate) fn lower_case(&mut self, text: &str, source: usize) {
+        let written = self.text.len();
+        self.same(text, source);
+        self.text[written..].make_ascii_lowercase();
+    }
+
     /// Writes one character that takes as many bytes as the one at `source` that it replaces.
     pub(crate) fn same_char(&mut self, ch: char, source: usize) {
         self.extend_linear(source, ch.len_utf8());

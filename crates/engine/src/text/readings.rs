@@ -57,7 +57,7 @@ enum Kind {
 /// Every reading of a folded text; none if it is plainly written. `wide` tells whether the space at a
 /// byte was typed as more than one.
 pub(crate) fn readings(text: &str, wide: impl Fn(usize) -> bool) -> Vec<(String, ByteMap)> {
-    if is_plain(text.as_bytes()) {
+    if is_plain(text) {
         return Vec::new();
     }
     let games = games(text, &wide);
@@ -70,28 +70,39 @@ pub(crate) fn readings(text: &str, wide: impl Fn(usize) -> bool) -> Vec<(String,
     choices.map(|(first, second)| read(text, &games, Choice { first, second })).collect()
 }
 
-/// The quick look that most texts end with: ASCII without digits or signs that touch letters, without
-/// single letters in a row and without stretched ones.
-fn is_plain(text: &[u8]) -> bool {
-    if memchr3(b'*', b'~', b'`', text).is_some() {
+/// The quick look that most texts end with: no digits or signs that touch letters, no single letters
+/// in a row and no stretched ones.
+fn is_plain(text: &str) -> bool {
+    if memchr3(b'*', b'~', b'`', text.as_bytes()).is_some() {
         return false;
     }
-    let mut classes = [Class::Other; 4];
-    let mut letters = [0; 3];
-    for byte in text.iter().chain(b"  ") {
-        let class = Class::of(*byte);
-        classes = [classes[1], classes[2], classes[3], class];
-        letters = [letters[1], letters[2], *byte];
+    let mut classes = [Class::Other; 5];
+    let mut chars = [' '; 3];
+    for ch in text.chars().chain([' ']) {
+        let class = Class::of(ch);
+        classes = [classes[1], classes[2], classes[3], classes[4], class];
+        chars = [chars[1], chars[2], ch];
         let odd = match classes {
-            _ if !byte.is_ascii() => true,
-            // The other signs stand for a letter only before one.
-            [.., Class::Letter | Class::Sign, Class::Sign] => matches!(*byte, b'@' | b'$'),
-            // A sign or digit beside a letter; a hyphen between two; a letter alone behind another.
+            // An exclamation mark stands for a letter only before one.
+            [.., Class::Letter | Class::Digit | Class::Sign, Class::Sign] => ch != '!',
+            // A sign or digit beside a letter; a hyphen between two; signs before a digit.
             [.., Class::Sign | Class::Digit, Class::Letter]
+            | [.., Class::Letter | Class::Sign, Class::Sign, Class::Digit]
+            | [.., Class::Hyphen, Class::Hyphen]
             | [.., Class::Letter, Class::Digit]
-            | [.., Class::Letter, Class::Hyphen, Class::Letter]
-            | [Class::Letter, Class::Other, Class::Letter, Class::Other] => true,
-            _ => class == Class::Letter && letters[0] == *byte && letters[1] == *byte,
+            | [.., Class::Letter, Class::Hyphen, Class::Letter | Class::Digit | Class::Sign]
+            | [.., Class::Digit | Class::Sign, Class::Hyphen, Class::Letter | Class::Sign] => true,
+            // Single characters in a row. Two may be initials; here a third may follow.
+            [
+                before,
+                Class::Letter | Class::Digit | Class::Sign,
+                Class::Other | Class::Hyphen,
+                Class::Letter | Class::Digit | Class::Sign,
+                Class::Other | Class::Hyphen,
+            ] => {
+                matches!(before, Class::Other | Class::Hyphen)
+            }
+            _ => class == Class::Letter && chars[0] == ch && chars[1] == ch,
         };
         if odd {
             return false;
@@ -110,12 +121,13 @@ enum Class {
 }
 
 impl Class {
-    const fn of(byte: u8) -> Self {
-        match byte {
-            b'a'..=b'z' => Self::Letter,
-            b'0'..=b'9' => Self::Digit,
-            b'@' | b'$' | b'!' | b'|' | b'+' => Self::Sign,
-            b'-' | b'_' => Self::Hyphen,
+    fn of(ch: char) -> Self {
+        match ch {
+            'a'..='z' => Self::Letter,
+            '0'..='9' => Self::Digit,
+            _ if stands_for_letter(ch) => Self::Sign,
+            _ if parts_words(ch) => Self::Hyphen,
+            _ if !ch.is_ascii() && in_word(ch) => Self::Letter,
             _ => Self::Other,
         }
     }
@@ -450,6 +462,13 @@ mod tests {
             let (at, map) =
                 readings.iter().find_map(|(reading, map)| Some((reading.find(word)?, map))).unwrap();
             assert_eq!(&text[map.source(at..at + word.len())], typed);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_the_quick_look_passes_has_no_games(text in "([a-c0-3 .!@|*_’é€\u{2010}-]|[a-c]{2} | ){0,12}") {
+            proptest::prop_assert!(!is_plain(&text) || games(&text, &|_| false).is_empty());
         }
     }
 }
