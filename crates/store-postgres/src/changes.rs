@@ -9,6 +9,8 @@ use moderato_domain::{
 use moderato_store::EventKind;
 use sqlx::PgConnection;
 
+use crate::copy::{COPY_FROM, CopyRows};
+
 /// One comment that changed.
 pub(crate) struct Change {
     pub(crate) kind: EventKind,
@@ -71,12 +73,25 @@ const PUBLISH: &str = "
     )
     SELECT pg_notify('moderato_events', '')";
 
+/// Many events.
+const LOG: &str = "
+    COPY events (kind, site_id, comment_id, thread_id, revision, action, state, time_ms)
+    FROM STDIN (FORMAT binary)";
+
+/// Bytes of a usual event.
+const EVENT_BYTES: usize = 180;
+
 /// Writes the events of `changes` in their order, and what they mean for authors.
 pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
     let tallies = tally(changes);
+    let copied = changes.len() >= COPY_FROM;
+    if copied {
+        log(transaction, changes).await?;
+    }
+    let changes = if copied { &[] } else { changes };
     let authors = || tallies.iter();
     sqlx::query(PUBLISH)
         .bind(column(changes, |change| change.kind.as_str()))
@@ -99,6 +114,23 @@ pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) 
         .execute(transaction)
         .await?;
     Ok(())
+}
+
+async fn log(transaction: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
+    let mut events = CopyRows::new(LOG, 8, changes.len(), EVENT_BYTES);
+    for change in changes {
+        events
+            .row()
+            .text(change.kind.as_str())
+            .text(change.comment.site.as_str())
+            .text(change.comment.comment.as_str())
+            .text(change.thread.as_str())
+            .bigint(change.revision.get())
+            .text(change.action.as_str())
+            .text(change.after.state.as_str())
+            .bigint(change.time.as_millis());
+    }
+    events.send(transaction).await
 }
 
 /// One value of every item: a column of a batch, as `unnest` takes it.

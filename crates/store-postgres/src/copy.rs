@@ -13,6 +13,9 @@ const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 /// A length of -1.
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
+/// From so many rows on `COPY` costs less than the round trip that it takes more.
+pub(crate) const COPY_FROM: usize = 16;
+
 /// Rows of one table, in the order of its `COPY` statement's columns.
 pub(crate) struct CopyRows {
     statement: &'static str,

@@ -26,8 +26,15 @@ const ORDINARY: &str = "I have been a mentor for three years now, and the first 
     after half an hour. By the way, the museum on Station Road has free entry on Sundays, and nobody minds if you only \
     stay for the cafe. How do others here handle it when the young person does not show up a second time in a row?";
 
-const SAMPLES: [(&str, &str); 6] = [
+/// The same as a telephone types it: with apostrophes and an accent that are not ASCII.
+const TYPOGRAPHIC: &str = "I’ve been a mentor for three years now, and the first meeting is still the hardest part. \
+    What helped us was to have something to do with our hands: we repaired an old bicycle, and talking came by itself \
+    after half an hour. By the way, the museum on Station Road has free entry on Sundays, and nobody minds if you only \
+    stay for the café. How do others here handle it when the young person doesn’t show up a second time in a row?";
+
+const SAMPLES: [(&str, &str); 7] = [
     ("ascii_440", ORDINARY),
+    ("typographic_440", TYPOGRAPHIC),
     ("short", "Thank you, that was very helpful!"),
     (
         "one_link",

@@ -22,17 +22,14 @@ use moderato_store::{NewRecord, Recorded, waves};
 use sqlx::{PgConnection, PgPool};
 
 use crate::changes::{Change, column, publish};
-
-/// Batches from this size on are written without asking. Below it the few round trips that merging
-/// saves are worth more.
-const FRESH_FROM: usize = 16;
+use crate::copy::COPY_FROM;
 
 /// Records a batch in one transaction.
 pub(crate) async fn record(pool: &PgPool, batch: &[NewRecord]) -> sqlx::Result<Vec<Recorded>> {
     let all: Vec<(usize, &NewRecord)> = batch.iter().enumerate().collect();
     let (first, later): (Vec<_>, Vec<_>) =
         all.iter().copied().partition(|(_, record)| record.comment.revision == Revision::FIRST);
-    if first.len() >= FRESH_FROM {
+    if first.len() >= COPY_FROM {
         match write(pool, &first, &later).await {
             Err(error) if is_taken(&error) => {}
             written => return written,
