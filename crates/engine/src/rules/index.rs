@@ -10,23 +10,30 @@ use crate::analyzers::{Observed, Value};
 use crate::bits::Bits;
 
 /// Something that has to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Wanted {
     /// An entry of a list in a field.
     List(FieldId, u16),
     /// A match of a pattern.
     Pattern(u16),
-    /// A field that is there and not zero.
-    Field(FieldId),
+    /// A field that is there, not zero, and at least so large (seconds, of spans of time).
+    Field(FieldId, f64),
 }
 
 impl Wanted {
-    /// How many comments have it, roughly: a word of a list is rarer than a link.
-    const fn commonness(self) -> usize {
+    /// How many comments have it, roughly: a word of a list is rarer than a link, and many links are
+    /// rarer than one.
+    fn commonness(self) -> usize {
         match self {
             Self::List(..) | Self::Pattern(_) => 1,
-            Self::Field(_) => 10,
+            Self::Field(_, least) if least > 1.0 => 5,
+            Self::Field(..) => 10,
         }
+    }
+
+    /// A field that tells anything at all.
+    const fn telling(field: FieldId) -> Self {
+        Self::Field(field, f64::NEG_INFINITY)
     }
 }
 
@@ -37,7 +44,8 @@ pub(super) struct RuleIndex {
     always: Bits,
     by_list: HashMap<(FieldId, u16), Vec<u32>>,
     by_pattern: HashMap<u16, Vec<u32>>,
-    by_field: Vec<(FieldId, Vec<u32>)>,
+    /// For each field, the least values that rules wait for, smallest first.
+    by_field: Vec<(FieldId, Vec<(f64, u32)>)>,
 }
 
 impl RuleIndex {
@@ -53,12 +61,17 @@ impl RuleIndex {
                 match one {
                     Wanted::List(field, list) => index.by_list.entry((field, list)).or_default().push(rule),
                     Wanted::Pattern(pattern) => index.by_pattern.entry(pattern).or_default().push(rule),
-                    Wanted::Field(field) => match index.by_field.iter_mut().find(|(of, _)| *of == field) {
-                        Some((_, rules)) => rules.push(rule),
-                        None => index.by_field.push((field, vec![rule])),
-                    },
+                    Wanted::Field(field, least) => {
+                        match index.by_field.iter_mut().find(|(of, _)| *of == field) {
+                            Some((_, rules)) => rules.push((least, rule)),
+                            None => index.by_field.push((field, vec![(least, rule)])),
+                        }
+                    }
                 }
             }
+        }
+        for (_, rules) in &mut index.by_field {
+            rules.sort_by(|left, right| left.0.total_cmp(&right.0));
         }
         index
     }
@@ -79,8 +92,11 @@ impl RuleIndex {
             self.by_pattern.get(&(pattern as u16)).into_iter().for_each(|rules| add(rules));
         }
         for (field, rules) in &self.by_field {
-            if seen.value(*field).is_telling() {
-                add(rules);
+            let value = seen.value(*field);
+            if value.is_telling() {
+                let size = size(value).unwrap_or(f64::INFINITY);
+                let reached = rules.partition_point(|(least, _)| *least <= size);
+                rules[..reached].iter().for_each(|(_, rule)| candidates.insert(*rule as usize));
             }
         }
         candidates
@@ -106,13 +122,13 @@ fn necessary(condition: &Expr) -> Option<Vec<Wanted>> {
             Some(all)
         }
         Test::Not(_) => None,
-        Test::Flag(field) => Some(vec![Wanted::Field(*field)]),
+        Test::Flag(field) => Some(vec![Wanted::telling(*field)]),
         Test::HasList(field, list, _) => Some(vec![Wanted::List(*field, *list)]),
         Test::Matches(_, pattern) => Some(vec![Wanted::Pattern(*pattern)]),
         Test::In(field, literals) => {
             let zero = zero(*field);
             let never = literals.iter().all(|literal| !compare(&zero, Comparison::Equal, &constant(literal)));
-            never.then(|| vec![Wanted::Field(*field)])
+            never.then(|| vec![Wanted::telling(*field)])
         }
         Test::Compare(left, comparison, right) => {
             let at_zero = |side: &Operand| match side {
@@ -124,12 +140,37 @@ fn necessary(condition: &Expr) -> Option<Vec<Wanted>> {
                 (Operand::Literal(literal), Operand::Field(_)) => (constant(literal), at_zero(right)),
                 _ => (at_zero(left), at_zero(right)),
             };
+            if compare(&left_value, *comparison, &right_value) {
+                return None;
+            }
+            // What a field that has to be larger than a constant has to reach.
+            let least = match (left, comparison, right) {
+                (
+                    Operand::Field(_),
+                    Comparison::Greater | Comparison::AtLeast | Comparison::Equal,
+                    Operand::Literal(_),
+                ) => size(&right_value),
+                (
+                    Operand::Literal(_),
+                    Comparison::Less | Comparison::AtMost | Comparison::Equal,
+                    Operand::Field(_),
+                ) => size(&left_value),
+                _ => None,
+            };
             let fields = [left, right].into_iter().filter_map(|side| match side {
-                Operand::Field(field) => Some(Wanted::Field(*field)),
+                Operand::Field(field) => Some(Wanted::Field(*field, least.unwrap_or(f64::NEG_INFINITY))),
                 Operand::Literal(_) => None,
             });
-            (!compare(&left_value, *comparison, &right_value)).then(|| fields.collect())
+            Some(fields.collect())
         }
+    }
+}
+
+/// A value as a number, if it has a size.
+fn size(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Duration(span) => Some(span.as_secs_f64()),
+        value => value.number(),
     }
 }
 
@@ -174,12 +215,15 @@ mod tests {
                 Some(vec![list, Wanted::List(LinksHosts, 2)]),
             ),
             ("body matches \"xyz\" or body has list(\"a\")", Some(vec![Wanted::Pattern(3), list])),
-            ("links.count > 0", Some(vec![Wanted::Field(LinksCount)])),
-            ("0 < links.count", Some(vec![Wanted::Field(LinksCount)])),
-            ("links.count in [1, 2]", Some(vec![Wanted::Field(LinksCount)])),
+            ("links.count > 0", Some(vec![Wanted::Field(LinksCount, 0.0)])),
+            ("3 <= links.count", Some(vec![Wanted::Field(LinksCount, 3.0)])),
+            ("links.count == 2", Some(vec![Wanted::Field(LinksCount, 2.0)])),
+            ("links.count >= 1 and links.count > 7", Some(vec![Wanted::Field(LinksCount, 7.0)])),
+            ("links.count in [1, 2]", Some(vec![Wanted::telling(LinksCount)])),
+            ("links.count != 0", Some(vec![Wanted::telling(LinksCount)])),
             (
                 "author.rejected > links.count",
-                Some(vec![Wanted::Field(AuthorRejected), Wanted::Field(LinksCount)]),
+                Some(vec![Wanted::telling(AuthorRejected), Wanted::telling(LinksCount)]),
             ),
             ("links.count in [0, 2]", None),
             ("links.count < 3", None),
