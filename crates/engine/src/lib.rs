@@ -9,7 +9,7 @@
 //!
 //! # How to extend it
 //! - **A rule, a word, a threshold**: edit a rule-set document; no code. [`STARTER_RULES`] shows every
-//!   feature of the format, [`schema`] lists the fields that conditions can use.
+//!   feature of the format, [`language`] explains it, [`schema`] lists the fields that conditions can use.
 //! - **A field**: an entry in `rules/schema.rs`, set by the analyzer whose concern it is.
 //! - **An analyzer**: a file in `analyzers/`, and a line in `pipeline.rs`. It gets the comment's views
 //!   and says *what is there*; whether that is bad is for rules to say.
@@ -33,6 +33,10 @@ mod pipeline;
 mod rules;
 mod text;
 
+/// The rule-set document and the conditions in it.
+#[doc = include_str!("../LANGUAGE.md")]
+pub mod language {}
+
 pub use active::ActiveRules;
 pub use error::{RuleSetError, RuleSetProblem};
 pub use explain::explain;
@@ -42,7 +46,7 @@ pub use pipeline::{engine_error, evaluate};
 pub use rules::CompiledRuleSet;
 pub use rules::examples::{TestFailure, TestRun};
 pub use rules::files::attach_files;
-pub use rules::schema::{Cost, FieldDoc, FieldKind, schema};
+pub use rules::schema::{Cost, FieldDoc, FieldKind, field_reference, schema};
 pub use rules::warnings::{Oddity, RuleSetWarning};
 
 /// The rule set that a new site starts with.

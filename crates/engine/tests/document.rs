@@ -6,6 +6,7 @@ use moderato_domain::{Action, Comment, Score, Timestamp};
 use moderato_engine::{
     CompiledRuleSet, Facts, Oddity, RuleSetError, RuleSetProblem, attach_files, evaluate, explain,
 };
+use proptest::prelude::*;
 use support::{NOW, comment, compile, judge, one_rule, rule_ids};
 
 const HEAD: &str = "name = 't'\nguidelines = 'friendly-blog'\nthresholds = { review = 3, reject = 8 }\n";
@@ -283,4 +284,53 @@ fn explanations_tell_every_branch() {
     assert_eq!(links.seen[0].value, Some(moderato_domain::SignalValue::Count(0)));
     assert_eq!((not.text.as_str(), not.holds), ("not author.published > 2", true));
     assert_eq!(not.parts[0].seen[0].value, None);
+}
+
+/// Conditions of every shape.
+fn condition() -> impl Strategy<Value = String> {
+    let part = proptest::sample::select(vec![
+        "body has list('words')",
+        "body has 2 of list('words')",
+        "body matches 'one|two'",
+        r"body matches '\d\d'",
+        "body.words > 2",
+        "body.words <= 2",
+        "2 <= body.words",
+        "body.words == 3",
+        "body.words in [0, 3]",
+        "body.words in [2, 3]",
+        "links.count >= 1",
+        "links.count < links.punycode",
+        "caps.share != 0",
+        "author.guest",
+        "author.known == false",
+        "author.published > 2",
+        "comment.language == 'de'",
+        "comment.language != 'de'",
+        "links.hosts has list('hosts')",
+    ]);
+    part.prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|inner| format!("not ({inner})")),
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" and "))),
+            proptest::collection::vec(inner, 2..4).prop_map(|all| format!("({})", all.join(" or "))),
+        ]
+    })
+}
+
+proptest! {
+    /// Explanations try every condition, evaluations only those that the index lets through.
+    #[test]
+    fn the_index_leaves_out_no_rule_that_matches(conditions in proptest::collection::vec(condition(), 1..6)) {
+        let lists = "lists.words = { kind = 'phrases', entries = ['one', 'casino'] }\n\
+                     lists.hosts = { kind = 'domains', entries = ['a.example'] }\n";
+        let rules = conditions.iter().enumerate().map(|(number, when)| rule(&format!("r{number}"), when, "score = 1"));
+        let rules = document(&format!("{lists}{}", rules.collect::<String>()));
+        for body in ["one", "A casino for one, or TWO?", "see http://a.example and http://b.example 42", "日本 12"] {
+            let given = Comment { language: body.is_ascii().then(|| "de".to_owned()), ..comment(body) };
+            for explained in explain(&rules, &given, &Facts::none(NOW)).rules {
+                prop_assert_eq!(explained.matched, explained.condition.holds, "{} on {}", explained.condition.text, body);
+            }
+        }
+    }
 }

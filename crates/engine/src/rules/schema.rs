@@ -4,6 +4,8 @@
 //! the analyzer that names it under `provides`. Examples may ask for the lists `phrases`,
 //! `domains`, `addresses` and `authors`; a test compiles every one.
 
+use std::fmt::Write as _;
+
 /// What a field holds, and so which operators it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
@@ -287,6 +289,26 @@ pub fn schema() -> impl Iterator<Item = FieldDoc> {
         doc: field.doc(),
         example: field.example(),
     })
+}
+
+/// The reference of all fields, as Markdown: what `FIELDS.md` holds.
+pub fn field_reference() -> String {
+    let mut page = "# Fields of conditions\n\n\
+        Written by `field_reference`; a test keeps it up to date. A field that no rule uses is not computed.\n\n\
+        | cost | |\n|---|---|\n\
+        | given | stands in the comment: nanoseconds |\n\
+        | pass | a pass over the text: about a microsecond per kilobyte |\n\
+        | search | a search of the text for things of some shape: a few microseconds |\n\
+        | fact | asked before the comment is judged, for a whole batch at once |\n\n\
+        | field | type | cost | meaning | example |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for field in FieldId::ALL {
+        let (id, kind, cost) = (field.id(), field.kind().name(), field.cost().as_str());
+        let (doc, example) = (field.doc().replace('|', "\\|"), field.example());
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| `{id}` | {kind} | {cost} | {doc} | `{example}` |");
+    }
+    page
 }
 
 #[cfg(test)]
