@@ -10,7 +10,8 @@
 //! # How to extend it
 //! - **A rule, a word, a threshold**: edit a rule-set document; no code. [`STARTER_RULES`] shows every
 //!   feature of the format, [`language`] explains it, [`schema`] lists the fields that conditions can use.
-//! - **A field**: an entry in `rules/schema.rs`, set by the analyzer whose concern it is.
+//! - **A field**: an entry in `rules/schema.rs`, set by the analyzer whose concern it is. A test says how
+//!   to renew the reference, `FIELDS.md`.
 //! - **An analyzer**: a file in `analyzers/`, and a line in `pipeline.rs`. It gets the comment's views
 //!   and says *what is there*; whether that is bad is for rules to say.
 //! - **A way to dodge word lists**: `text/`. Whatever a view changes, its byte map must still lead

@@ -29,7 +29,7 @@ impl Rspamd {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let connection = (0..100).find_map(|_| {
+        let connection = (0..1_200).find_map(|_| {
             std::thread::sleep(Duration::from_millis(100));
             TcpStream::connect(("127.0.0.1", port)).ok()
         });

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::error::{RuleSetError, RuleSetProblem};
+use crate::error::{RuleSetError, RuleSetProblem, nearest};
 
 /// Longest document with its attached files, in bytes: room for about 500,000 list entries.
 const DOCUMENT_MAX: usize = 16 * 1024 * 1024;
@@ -283,12 +283,26 @@ pub(super) fn check_size(bytes: usize) -> Result<(), RuleSetError> {
 pub(super) fn parse(text: &str) -> Result<Document, RuleSetError> {
     check_size(text.len())?;
     toml::from_str(text).map_err(|error| {
-        let problem = RuleSetProblem::Document(error.message().replace('\n', ", "));
+        let problem = RuleSetProblem::Document(told(error.message()));
         match error.span() {
             Some(span) => RuleSetError::at(problem, text, span.start),
             None => RuleSetError::whole(problem),
         }
     })
+}
+
+/// What the parser says, with the nearest of the names it expected instead of all of them.
+fn told(message: &str) -> String {
+    let unknown = message.starts_with("unknown field `") || message.starts_with("unknown variant `");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (name, expected) = (quoted.next().unwrap_or_default(), quoted);
+    match nearest(name, expected).filter(|_| unknown) {
+        Some(nearest) => {
+            let told = message.split(',').next().unwrap_or(message);
+            format!("{told}; did you mean `{nearest}`?")
+        }
+        None => message.replace('\n', ", "),
+    }
 }
 
 /// The byte of the document where byte `inner` of a string value stands; `span` is the value with
@@ -340,7 +354,7 @@ mod tests {
         let text = "name = \"a\"\nguidelines = \"g\"\n[thresholds]\nreview = 1\nreject = 2\nrewiev = 3\n";
         let error = parse(text).unwrap_err();
         assert_eq!(error.line(), Some(6));
-        assert!(error.to_string().contains("unknown field `rewiev`"), "{error}");
+        assert!(error.to_string().contains("unknown field `rewiev`; did you mean `review`?"), "{error}");
     }
 
     #[test]
