@@ -253,7 +253,7 @@ pub struct Worker {
 impl Default for Worker {
     fn default() -> Self {
         // From about 200 rows a statement on, the cost of a row is flat on both backends.
-        Self { batch: 256, batches_in_flight: 2, prefetch: 256 }
+        Self { batch: 256, batches_in_flight: 3, prefetch: 256 }
     }
 }
 

@@ -28,22 +28,23 @@ pub(crate) struct FirstSite {
 }
 
 /// Makes the first site and its key, if there is no site. Of several processes that start at once,
-/// one makes them: the store says which.
+/// one makes them: the store says which. A first start that ended between the two is finished.
 pub(crate) async fn site(store: &dyn Store) -> anyhow::Result<Option<FirstSite>> {
     let directory = store.directory(None).await?.unwrap_or_default();
-    if !directory.sites.is_empty() {
-        return Ok(None);
-    }
     let site = SiteId::parse(SITE)?;
-    let created = store
-        .put_site(&Site {
-            id: site.clone(),
-            display_name: "My blog".to_owned(),
-            settings: SiteSettings::default(),
-            privacy_key: PrivacyKey::new(SystemIds.secret_bytes()),
-        })
-        .await?;
-    if !created {
+    if directory.sites.is_empty() {
+        let created = store
+            .put_site(&Site {
+                id: site.clone(),
+                display_name: "My blog".to_owned(),
+                settings: SiteSettings::default(),
+                privacy_key: PrivacyKey::new(SystemIds.secret_bytes()),
+            })
+            .await?;
+        if !created {
+            return Ok(None);
+        }
+    } else if directory.sites.len() > 1 || !directory.sites.contains_key(&site) || has_keys(store).await? {
         return Ok(None);
     }
     let roles = vec![Role::Ingest, Role::Reader, Role::Moderator];
@@ -51,6 +52,11 @@ pub(crate) async fn site(store: &dyn Store) -> anyhow::Result<Option<FirstSite>>
         moderato_access::mint(&SystemIds, site.clone(), "made at the first start", roles, &SystemClock);
     store.add_key(&key).await?;
     Ok(Some(FirstSite { site, key: secret }))
+}
+
+/// Whether there is or was any key.
+async fn has_keys(store: &dyn Store) -> anyhow::Result<bool> {
+    Ok(!store.keys(None).await?.is_empty())
 }
 
 /// The rules in force: those of the configured file, else the active ones, else the starter set.
@@ -139,4 +145,31 @@ pub(crate) fn write_credentials(data_dir: &Path, credentials: &Credentials) -> a
         std::fs::rename(&beside, &file)
     };
     write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use moderato_store::Tenants as _;
+    use moderato_store_sqlite::{SqliteFile, SqliteOptions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_first_start_that_died_before_its_key_is_finished_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SqliteFile::open(folder.path().join("m.db"), SqliteOptions::default()).await.unwrap();
+        let store = file.store();
+        let half_done = Site {
+            id: SiteId::parse(SITE).unwrap(),
+            display_name: "My blog".to_owned(),
+            settings: SiteSettings::default(),
+            privacy_key: PrivacyKey::new([7; 32]),
+        };
+        store.put_site(&half_done).await.unwrap();
+
+        let finished = site(&store).await.unwrap().expect("a key is made");
+        assert_eq!(finished.site, half_done.id);
+        assert!(site(&store).await.unwrap().is_none(), "only once");
+        assert_eq!(store.keys(None).await.unwrap().len(), 1);
+    }
 }
