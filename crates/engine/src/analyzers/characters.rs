@@ -4,7 +4,9 @@ use moderato_domain::Field;
 
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
-use crate::text::chars::{is_emoji, is_hiding, is_joiner, is_latin, is_latin_like, is_letter, is_mark};
+use crate::text::chars::{
+    beyond_ascii, is_emoji, is_hiding, is_joiner, is_latin, is_latin_like, is_letter, is_mark,
+};
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[
@@ -87,7 +89,7 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
 fn mixed_words(context: &Context<'_>, seen: &mut Observed<'_>) {
     let text = context.body.folded();
     let mut mixed = 0;
-    if !text.is_ascii() {
+    if beyond_ascii(text).any(is_letter) {
         let mut word = (0, false, false);
         for (at, ch) in text.char_indices().chain(std::iter::once((text.len(), ' '))) {
             if is_letter(ch) {

@@ -123,6 +123,13 @@ pub(crate) fn is_letter(ch: char) -> bool {
     has(ch, LETTER)
 }
 
+/// The characters of a text that are not ASCII. In most texts that have some, none is a letter: they
+/// are quotation marks, dashes, emoji.
+pub(crate) fn beyond_ascii(text: &str) -> impl Iterator<Item = char> {
+    let leads = text.bytes().enumerate().filter(|(_, byte)| *byte >= 0xC0);
+    leads.filter_map(|(at, _)| text[at..].chars().next())
+}
+
 /// A character that can be part of a word.
 #[inline]
 pub(crate) fn in_word(ch: char) -> bool {

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::chars::{in_word, is_latin, is_letter, is_mark};
+use super::chars::{beyond_ascii, in_word, is_latin, is_letter, is_mark};
 use super::map::{ByteMap, MappedWriter};
 
 /// Latin letters, and what looks like them once it is folded (so in lower case). From the rows of
@@ -125,7 +125,7 @@ impl Word {
 /// The folded text with look-alikes replaced; `None` if there are none. `typed` tells what was typed for
 /// the character at a byte of the folded text.
 pub(crate) fn skeleton(folded: &str, typed: impl Fn(usize) -> Option<char>) -> Option<(String, ByteMap)> {
-    if folded.is_ascii() {
+    if !beyond_ascii(folded).any(|ch| is_letter(ch) || look_alike(ch).is_some()) {
         return None;
     }
     let words = latin_words(folded);
