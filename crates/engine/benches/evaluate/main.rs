@@ -127,7 +127,7 @@ fn side_by_side() {
     engine("moderato, the regexes of the next line", &|| built(&few));
     one_after_another(&patterns, &comments);
     match rspamd::Rspamd::start() {
-        Some(mut rspamd) => {
+        Some(rspamd) => {
             let times = time(&comments, |given| {
                 rspamd.check(&given.body).expect("rspamd answers");
             });

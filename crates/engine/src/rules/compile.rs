@@ -1,21 +1,20 @@
 //! Compiles a document: resolves names, checks types, builds the shared matchers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use moderato_domain::{RuleSetVersion, Score, Timestamp};
+use moderato_domain::{RuleSetVersion, Score};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::document::{self, Document, ListKind, ListMatch, offset_in_string, parse};
-use super::expr::{self, Names};
+use super::expr;
 use super::files::{expiry, lines};
 use super::index::RuleIndex;
-use super::lists::{EntryId, ListBuilder};
 use super::note::Note;
-use super::patterns::{self, Compiled, Pattern, Patterns};
-use super::schema::{FieldId, FieldKind, FieldSet};
+use super::resolver::Resolver;
+use super::schema::{FieldId, FieldSet};
 use super::sentence::Localised;
-use super::{CompiledRuleSet, Group, Outcome, Rule, Thresholds, examples, hex12, templates, warnings};
+use super::{CompiledRuleSet, Group, Outcome, Rule, Thresholds, examples, hex12, warnings};
 use crate::error::{RuleSetError, RuleSetProblem, nearest};
 use crate::guidelines::Guidelines;
 
@@ -305,127 +304,6 @@ fn outcome(document: &str, rule: &document::Rule) -> Result<Outcome, RuleSetErro
 fn score(points: &Spanned<f64>) -> Result<Score, RuleSetProblem> {
     let fits = points.get_ref().is_finite() && points.get_ref().abs() <= SCORE_MAX;
     if fits { Ok(Score::new(*points.get_ref())) } else { Err(RuleSetProblem::Score { max: SCORE_MAX }) }
-}
-
-/// What is shared by all rules while they are compiled.
-#[derive(Default)]
-struct Resolver {
-    lists: ListBuilder,
-    patterns: Patterns,
-    /// Entries of lists of regexes, by list.
-    regexes: HashMap<u16, Vec<(EntryId, Compiled)>>,
-    /// Lists whose entries expire, which no pattern can hold.
-    expiring: HashSet<u16>,
-    /// Patterns that several rules ask for are compiled once.
-    known: HashMap<(String, FieldId), u16>,
-    /// Lists of regexes whose patterns look at a field already.
-    looking: HashSet<(u16, FieldId)>,
-    /// Lists that some rule asks for.
-    used: HashSet<String>,
-}
-
-impl Resolver {
-    /// Adds an entry to the list that was opened last.
-    fn entry(
-        &mut self,
-        kind: ListKind,
-        value: &str,
-        expires: Option<Timestamp>,
-        note: Option<&str>,
-        anywhere: bool,
-    ) -> Result<(), RuleSetProblem> {
-        let entry = self.lists.add(value, expires, note, anywhere)?;
-        let list = self.lists.last();
-        if kind == ListKind::Regexes {
-            self.regexes.entry(list).or_default().push((entry, patterns::compile(value)?));
-        }
-        if expires.is_some() {
-            self.expiring.insert(list);
-        }
-        Ok(())
-    }
-
-    fn find(&mut self, name: &str) -> Result<(u16, ListKind), RuleSetProblem> {
-        let Some(found) = self.lists.find(name) else {
-            let nearest = nearest(name, self.lists.names());
-            return Err(RuleSetProblem::UnknownList { name: name.to_owned(), nearest });
-        };
-        if !self.used.contains(name) {
-            self.used.insert(name.to_owned());
-        }
-        Ok(found)
-    }
-
-    /// The entries of a list of phrases, to stand in a pattern.
-    fn phrases(&mut self, name: &str) -> Result<Vec<String>, RuleSetProblem> {
-        let (index, kind) = self.find(name)?;
-        if kind != ListKind::Phrases {
-            return Err(RuleSetProblem::Type(format!(
-                "`{name}` lists {}; only phrases can stand in a pattern",
-                kind.name()
-            )));
-        }
-        if self.expiring.contains(&index) {
-            return Err(RuleSetProblem::Type(format!(
-                "`{name}` has entries that expire; they cannot stand in a pattern"
-            )));
-        }
-        Ok(self.lists.phrases(index).map(str::to_owned).collect())
-    }
-
-    /// Adds a pattern, and its literals to the automaton.
-    fn add(
-        &mut self,
-        compiled: Compiled,
-        field: FieldId,
-        entry: Option<EntryId>,
-    ) -> Result<u16, RuleSetProblem> {
-        let literals = compiled.literals.clone();
-        let index = self.patterns.add(Pattern { compiled, field, entry })?;
-        for (group, literals) in (0..).zip(literals) {
-            for literal in literals {
-                self.lists.add_literal(literal, index, group);
-            }
-        }
-        Ok(index)
-    }
-}
-
-impl Names for Resolver {
-    fn list(&mut self, name: &str, field: FieldId) -> Result<u16, RuleSetProblem> {
-        let (list, kind) = self.find(name)?;
-        let fits = match field.kind() {
-            FieldKind::Text => matches!(kind, ListKind::Phrases | ListKind::Regexes),
-            FieldKind::Domain | FieldKind::Domains => kind == ListKind::Domains,
-            FieldKind::Address => kind == ListKind::Addresses,
-            FieldKind::Author => kind == ListKind::Authors,
-            FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration => false,
-        };
-        if !fits {
-            return Err(RuleSetProblem::Type(format!(
-                "`{name}` lists {}, but `{}` is {}",
-                kind.name(),
-                field.id(),
-                field.kind().name()
-            )));
-        }
-        if kind == ListKind::Regexes && self.looking.insert((list, field)) {
-            for (entry, compiled) in self.regexes.get(&list).cloned().unwrap_or_default() {
-                self.add(compiled, field, Some(entry))?;
-            }
-        }
-        Ok(list)
-    }
-
-    fn pattern(&mut self, pattern: &str, field: FieldId) -> Result<u16, RuleSetProblem> {
-        if let Some(known) = self.known.get(&(pattern.to_owned(), field)) {
-            return Ok(*known);
-        }
-        let expanded = templates::expand(pattern, |name| self.phrases(name))?;
-        let index = self.add(patterns::compile(&expanded)?, field, None)?;
-        self.known.insert((pattern.to_owned(), field), index);
-        Ok(index)
-    }
 }
 
 /// Adds the fields that a condition uses, and those that it looks up.

@@ -8,7 +8,7 @@
 //! | [`lists`], [`networks`], [`patterns`] | the shared automaton, tables, regular expressions |
 //! | [`templates`] | patterns that name lists |
 //! | [`sentence`], [`note`] | what authors and moderators are told |
-//! | [`compile`] | puts it all together |
+//! | [`resolver`], [`compile`] | finds what conditions name, puts it all together |
 //! | [`index`] | which rules can match at all, from what was seen |
 //! | [`eval`] | conditions against a comment, and the evidence |
 //! | [`examples`], [`warnings`] | the document's own tests, and what is odd about it |
@@ -25,6 +25,7 @@ pub(crate) mod lists;
 mod networks;
 pub(crate) mod note;
 pub(crate) mod patterns;
+mod resolver;
 pub(crate) mod schema;
 mod sentence;
 mod templates;
