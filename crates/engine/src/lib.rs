@@ -51,7 +51,7 @@ pub use rules::schema::{Cost, FieldDoc, FieldKind, field_reference, schema};
 pub use rules::warnings::{Oddity, RuleSetWarning};
 
 /// The rule set that a new site starts with.
-pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/starter.toml");
+pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/friendly-blog.toml");
 
 /// The guidelines that [`STARTER_RULES`] cite.
 pub const STARTER_GUIDELINES: &str = include_str!("../../../deploy/guidelines/friendly-blog.md");
