@@ -180,7 +180,7 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, RuleSetProblem> {
         return Err(bad("it matches the empty text, and so every text".into()));
     }
     let literals = rarest(required(&hir));
-    let has_boundaries = hir.properties().look_set().contains_word();
+    let has_boundaries = hir.properties().look_set().contains_word_unicode();
     let without_boundaries =
         if has_boundaries { without_boundaries(hir).to_string() } else { pattern.to_owned() };
     let fast = if has_boundaries { Some(build(&without_boundaries)?) } else { None };
@@ -190,7 +190,9 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, RuleSetProblem> {
 /// The pattern with every word boundary taken for granted.
 fn without_boundaries(hir: Hir) -> Hir {
     match hir.into_kind() {
-        HirKind::Look(look) if regex_syntax::hir::LookSet::singleton(look).contains_word() => Hir::empty(),
+        HirKind::Look(look) if regex_syntax::hir::LookSet::singleton(look).contains_word_unicode() => {
+            Hir::empty()
+        }
         HirKind::Look(look) => Hir::look(look),
         HirKind::Empty => Hir::empty(),
         HirKind::Literal(literal) => Hir::literal(literal.0),

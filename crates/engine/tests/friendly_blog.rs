@@ -1,4 +1,4 @@
-//! What the starter rules say about comments that a moderator can read.
+//! What the default rules say about comments that a moderator can read.
 
 mod support;
 
@@ -39,8 +39,8 @@ const UNWANTED: &[(&str, Action, &[&str])] = &[
     ("best &#111;nline casin&#x6f; in town", Review, &["spam.phrase"]),
     // civility
     ("You are an idiot and everybody knows it.", Review, &["civility.insult"]),
-    ("what a load of bullshit", Review, &["civility.profanity"]),
-    ("kill yourself you fucking loser", Review, &["civility.threat", "civility.profanity"]),
+    ("Who wrote this fucking bullshit? Shit, honestly.", Review, &["civility.oaths"]),
+    ("kill yourself you fucking loser", Reject, &["civility.vicious", "civility.threat"]),
     // personal details
     ("write me at kim.miller@mail.example.com", Review, &["personal.mail"]),
     ("my number is (555) 555-0100", Review, &["personal.phone"]),
@@ -101,7 +101,7 @@ fn innocent_comments_appear() {
     for text in INNOCENT {
         let evaluation = judge(&rules, text);
         assert_eq!(evaluation.action, Allow, "{text}: {:?}", evaluation.reasons);
-        assert!(evaluation.reasons.iter().all(|reason| reason.rule != "civility.profanity"), "{text}");
+        assert!(evaluation.reasons.iter().all(|reason| !reason.rule.starts_with("civility.")), "{text}");
     }
 }
 
@@ -169,7 +169,7 @@ fn missing_facts_are_absent_and_mark_the_evaluation() {
 #[test]
 fn every_rule_tells_the_author_and_the_moderator_something() {
     let rules = starter();
-    assert!(rules.version().as_str().starts_with("starter@"));
+    assert!(rules.version().as_str().starts_with("friendly-blog@"));
     assert!(rules.rule_count() >= 30 && rules.list_entry_count() >= 500);
     for (text, _, _) in UNWANTED {
         for reason in judge(&rules, text).reasons {
