@@ -30,6 +30,7 @@ mod error;
 mod explain;
 mod facts;
 mod guidelines;
+pub mod importers;
 mod pipeline;
 mod rules;
 mod text;

@@ -10,6 +10,7 @@
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
 //! | `queue_cmd`, `keys`, `sites`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `import_rules` | other platforms' word lists as a rule set |
 //! | `evaluate` | how good a rule set is on labelled comments |
 //! | `verdict_text`, `terminal` | verdicts and hostile text on a terminal |
 //! | `bench` | load |
@@ -25,6 +26,7 @@ mod config_cmd;
 mod evaluate;
 mod first_start;
 mod import;
+mod import_rules;
 mod keys;
 mod loops;
 mod queue_cmd;

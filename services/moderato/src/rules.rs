@@ -6,6 +6,7 @@ use crate::compose;
 use crate::config_args::ConfigArgs;
 use crate::evaluate::{self, EvaluateArgs};
 use crate::first_start::{activate, read_rules};
+use crate::import_rules::{self, ImportRulesArgs};
 
 /// Checks rule sets and puts them in force.
 #[derive(Debug, clap::Subcommand)]
@@ -16,6 +17,8 @@ pub(crate) enum RulesCommand {
     Activate(ActivateArgs),
     /// Says which rule set is in force
     Active(ActiveArgs),
+    /// Makes a rule set of another platform's word list or settings, and says what changes in meaning
+    Import(ImportRulesArgs),
     /// Measures a rule set on comments that people have labelled
     Evaluate(EvaluateArgs),
     /// Prints the built-in starter rule set, to begin an own one with
@@ -76,6 +79,7 @@ pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
             closing.close().await;
             println!("{}", active.map_or_else(|| "none yet".to_owned(), |version| version.to_string()));
         }
+        RulesCommand::Import(args) => import_rules::run(&args)?,
         RulesCommand::Evaluate(args) => evaluate::run(&args)?,
         RulesCommand::Starter => print!("{}", moderato_engine::STARTER_RULES),
     }

@@ -211,3 +211,8 @@ pub(crate) fn hex12(digest: &[u8]) -> String {
         hex
     })
 }
+
+/// Why a pattern cannot stand in a rule set; `None` if it can.
+pub(crate) fn pattern_problem(pattern: &str) -> Option<crate::error::RuleSetProblem> {
+    patterns::compile(pattern).err()
+}
