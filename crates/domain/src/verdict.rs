@@ -193,6 +193,16 @@ pub struct Reason {
     pub spans: Vec<Span>,
 }
 
+impl Reason {
+    /// The category of rules that see somebody in danger.
+    pub const CRISIS: &str = "crisis";
+
+    /// Whether somebody may be in danger: the first thing that a person has to look at.
+    pub fn is_crisis(&self) -> bool {
+        self.category == Self::CRISIS
+    }
+}
+
 /// One engine run over one comment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {

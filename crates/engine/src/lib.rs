@@ -32,6 +32,7 @@ mod facts;
 mod guidelines;
 pub mod importers;
 mod pipeline;
+mod presets;
 mod rules;
 mod text;
 
@@ -45,14 +46,15 @@ pub use explain::explain;
 pub use facts::Facts;
 pub use guidelines::{Guidelines, GuidelinesError, Section};
 pub use pipeline::{engine_error, evaluate};
+pub use presets::{PRESETS, Preset};
 pub use rules::CompiledRuleSet;
 pub use rules::examples::{TestFailure, TestRun};
 pub use rules::files::attach_files;
 pub use rules::schema::{Cost, FieldDoc, FieldKind, field_reference, schema};
 pub use rules::warnings::{Oddity, RuleSetWarning};
 
-/// The rule set that a new site starts with.
-pub const STARTER_RULES: &str = include_str!("../../../deploy/rules/friendly-blog.toml");
+/// The rule set that a new site starts with: the first of [`PRESETS`].
+pub const STARTER_RULES: &str = PRESETS[0].rules;
 
 /// The guidelines that [`STARTER_RULES`] cite.
 pub const STARTER_GUIDELINES: &str = include_str!("../../../deploy/guidelines/friendly-blog.md");

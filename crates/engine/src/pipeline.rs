@@ -210,13 +210,14 @@ fn quote(spans: &[Span], context: &Context<'_>, out: &mut String) {
     }
 }
 
-/// Weightiest first: demands to reject, demands to review, then points, then approvals; ties by id.
+/// Weightiest first: somebody in danger, demands to reject, demands to review, then points, then approvals; ties by id.
 fn weightier(left: &Reason, right: &Reason) -> std::cmp::Ordering {
     let rank = |reason: &Reason| match reason.action {
-        Some(Action::Reject) => 0,
-        Some(Action::Review) => 1,
-        None => 2,
-        Some(Action::Allow) => 3,
+        _ if reason.is_crisis() => 0,
+        Some(Action::Reject) => 1,
+        Some(Action::Review) => 2,
+        None => 3,
+        Some(Action::Allow) => 4,
     };
     rank(left)
         .cmp(&rank(right))

@@ -6,7 +6,7 @@ mod support;
 use std::sync::LazyLock;
 
 use moderato_domain::{Comment, Evaluation, Field};
-use moderato_engine::{CompiledRuleSet, Facts, engine_error, evaluate};
+use moderato_engine::{CompiledRuleSet, Facts, PRESETS, engine_error, evaluate};
 use proptest::prelude::*;
 use support::{NOW, comment, compile, judge, starter};
 
@@ -100,8 +100,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn damage_to_a_document_is_an_error_at_worst(at in 0..moderato_engine::STARTER_RULES.len(), with in any::<char>()) {
-        let mut document = moderato_engine::STARTER_RULES.to_owned();
+    fn damage_to_a_document_is_an_error_at_worst(at in 0..PRESETS[1].rules.len(), with in any::<char>()) {
+        let mut document = PRESETS[1].rules.to_owned();
         let at = (0..=at).rev().find(|at| document.is_char_boundary(*at)).unwrap_or_default();
         document.insert(at, with);
         if let Err(error) = compile(&document) {

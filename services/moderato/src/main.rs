@@ -10,6 +10,7 @@
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
 //! | `queue_cmd`, `keys`, `sites`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `preset` | the rule sets that come along |
 //! | `import_rules` | other platforms' word lists as a rule set |
 //! | `evaluate` | how good a rule set is on labelled comments |
 //! | `verdict_text`, `terminal` | verdicts and hostile text on a terminal |
@@ -29,6 +30,7 @@ mod import;
 mod import_rules;
 mod keys;
 mod loops;
+mod preset;
 mod queue_cmd;
 mod rules;
 mod serve;
@@ -112,7 +114,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// `moderato rules starter | head` closes our output early: that is no defect to tell about.
+/// `moderato rules preset strict | head` closes our output early: that is no defect to tell about.
 fn end_quietly_on_closed_pipes() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -7,6 +7,7 @@ use crate::config_args::ConfigArgs;
 use crate::evaluate::{self, EvaluateArgs};
 use crate::first_start::{activate, read_rules};
 use crate::import_rules::{self, ImportRulesArgs};
+use crate::preset::{self, PresetArgs};
 
 /// Checks rule sets and puts them in force.
 #[derive(Debug, clap::Subcommand)]
@@ -21,8 +22,8 @@ pub(crate) enum RulesCommand {
     Import(ImportRulesArgs),
     /// Measures a rule set on comments that people have labelled
     Evaluate(EvaluateArgs),
-    /// Prints the built-in starter rule set, to begin an own one with
-    Starter,
+    /// Lists the rule sets that come along, or prints one to begin an own one with
+    Preset(PresetArgs),
 }
 
 /// Which files.
@@ -81,7 +82,7 @@ pub(crate) async fn run(command: RulesCommand) -> anyhow::Result<()> {
         }
         RulesCommand::Import(args) => import_rules::run(&args)?,
         RulesCommand::Evaluate(args) => evaluate::run(&args)?,
-        RulesCommand::Starter => print!("{}", moderato_engine::STARTER_RULES),
+        RulesCommand::Preset(args) => preset::run(&args)?,
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::text::fold::folded;
 pub(super) const SHORT_CHARS: usize = 4;
 
 /// Everyday English words of lists of keys: the ground that advertising and ordinary talk share.
-const EVERYDAY: [&str; 150] = [
+const EVERYDAY: &[&str] = &[
     "about",
     "accept",
     "account",
