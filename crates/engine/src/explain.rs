@@ -69,7 +69,7 @@ fn branch(expr: &Expr, text: &str, context: &Context<'_>, seen: &Observed<'_>) -
                 seen.entries_of(*field, *list).iter().map(|id| entry(*field, *id, context)).collect();
             branch.spans = seen.list_spans(*field, *list).collect();
         }
-        Test::Matches(_, pattern) => pattern_spans(*pattern, context, &mut branch.spans),
+        Test::Matches(_, pattern) => pattern_spans(*pattern, context, seen, &mut branch.spans),
     }
     tidy(&mut branch.spans);
     branch

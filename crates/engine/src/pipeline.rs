@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use moderato_domain::{Action, Comment, Evaluation, Field, Reason, RuleSetVersion, Score, Span};
 
 use crate::analyzers::{
-    Analyzer, Context, Observed, SPANS_MAX, Value, author, caps, characters, contacts, length, links, lists,
-    look_up, repetition,
+    Analyzer, Context, Observed, SPANS_MAX, Value, accounts, author, caps, characters, contacts, handles,
+    length, links, lists, look_up, names, passages, repetition, scripts, streets,
 };
 use crate::facts::Facts;
 use crate::rules::eval::{constant, evidence};
@@ -16,13 +16,20 @@ use crate::rules::schema::{FieldId, FieldSet};
 use crate::rules::{CompiledRuleSet, Rule};
 
 /// Every analyzer, in the order in which they run. Only those run whose fields some rule uses.
-const ANALYZERS: [Analyzer; 8] = [
+const ANALYZERS: [Analyzer; 15] = [
     length::ANALYZER,
     links::ANALYZER,
     contacts::ANALYZER,
+    accounts::ANALYZER,
+    streets::ANALYZER,
+    handles::ANALYZER,
     caps::ANALYZER,
     repetition::ANALYZER,
     characters::ANALYZER,
+    scripts::SCRIPTS,
+    scripts::LANGUAGE,
+    passages::ANALYZER,
+    names::ANALYZER,
     author::ANALYZER,
     lists::ANALYZER,
 ];

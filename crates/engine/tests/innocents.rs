@@ -85,3 +85,26 @@ fn innocent_writing_is_no_listed_word() {
         .collect();
     assert!(hits.is_empty(), "{}", hits.join("\n"));
 }
+
+#[test]
+fn quoted_words_are_told_from_said_ones_and_said_ones_from_those_said_to_somebody() {
+    let about = |when: &str, body: &str| {
+        let rules = compile(&support::one_rule(when)).unwrap_or_else(|error| panic!("{error}"));
+        !judge(&rules, body).reasons.is_empty()
+    };
+    let (said, to_somebody) = (r#"body.unquoted has list("words")"#, r#"body.addressed has list("words")"#);
+    for (body, expected) in [
+        ("a casino", (true, false)),
+        ("They shouted \"casino\" all night", (false, false)),
+        ("> casino\nI do not agree", (false, false)),
+        ("“casino”? You say casino?", (true, true)),
+        ("You like it. The casino too.", (true, false)),
+        ("<blockquote>You c4sino</blockquote> no", (false, true)),
+        ("Your c.a.s.i.n.o is closed", (true, true)),
+    ] {
+        assert_eq!((about(said, body), about(to_somebody, body)), expected, "{body}");
+    }
+    assert!(about(r#"body.unquoted matches "cas\w+""#, "the casino"));
+    assert!(!about(r#"body.unquoted matches "cas\w+""#, "the \"casino\""));
+    assert!(about(r#"body.addressed matches "cas\w+""#, "No. And you, casino. No."));
+}

@@ -10,6 +10,7 @@ mod support;
 mod rspamd;
 mod rule_sets;
 mod texts;
+mod worst;
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -54,16 +55,6 @@ const SAMPLES: [(&str, &str); 7] = [
     ),
 ];
 
-const WORST: [(&str, &str); 7] = [
-    ("links", "a.co "),
-    ("schemes", "http://a.example/ "),
-    ("zero_width", "\u{200B}"),
-    ("marks", "\u{301}"),
-    ("one_word", "a"),
-    ("near_misses", "check out my channe online casin "),
-    ("mixed", "ﷺ\u{301}а.co "),
-];
-
 fn ordinary(criterion: &mut Criterion) {
     let rules = starter();
     let facts = Facts::none(NOW);
@@ -71,19 +62,6 @@ fn ordinary(criterion: &mut Criterion) {
     for (name, body) in SAMPLES {
         let given = comment(body);
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| evaluate(&rules, black_box(&given), &facts)));
-    }
-    group.finish();
-}
-
-fn worst(criterion: &mut Criterion) {
-    const BODY_BYTES: usize = 64 * 1024;
-    let rules = starter();
-    let facts = Facts::none(NOW);
-    let mut group = criterion.benchmark_group("worst_64k");
-    group.sample_size(10);
-    for (name, piece) in WORST {
-        let given = comment(&piece.repeat(BODY_BYTES / piece.len()));
         group.bench_function(name, |bencher| bencher.iter(|| evaluate(&rules, black_box(&given), &facts)));
     }
     group.finish();
@@ -176,11 +154,14 @@ fn time(comments: &[Comment], mut judge: impl FnMut(&Comment)) -> (f64, f64) {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     ordinary(&mut criterion);
-    worst(&mut criterion);
     criterion.final_summary();
     // `cargo test --benches` and a filter ask for something else.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().all(|argument| argument == "--bench" || argument == "side_by_side") {
+    let asks = |name: &str| arguments.iter().all(|argument| argument == "--bench" || argument == name);
+    if asks("worst") {
+        worst::print(&starter());
+    }
+    if asks("side_by_side") {
         side_by_side();
     }
 }

@@ -1,5 +1,7 @@
 //! Odd characters: invisible ones, stacked marks, mixed scripts, floods of emoji.
 
+use std::ops::Range;
+
 use moderato_domain::Field;
 
 use super::{Analyzer, Context, Observed};
@@ -14,6 +16,7 @@ pub(crate) const ANALYZER: Analyzer = Analyzer {
         FieldId::InvisibleShare,
         FieldId::CombiningMaxRun,
         FieldId::LettersMixed,
+        FieldId::EmojiCount,
         FieldId::EmojiShare,
     ]),
     needs: FieldSet::of(&[]),
@@ -29,7 +32,7 @@ const BLACK_FLAG: char = '\u{1F3F4}';
 fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
     let body = context.body.raw();
     if body.is_ascii() {
-        for field in [FieldId::InvisibleCount, FieldId::CombiningMaxRun] {
+        for field in [FieldId::InvisibleCount, FieldId::CombiningMaxRun, FieldId::EmojiCount] {
             seen.set_count(field, 0);
         }
         seen.set_share(FieldId::InvisibleShare, 0, 1);
@@ -82,29 +85,34 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
     if most_marks.0 > 1 {
         seen.seen_at(FieldId::CombiningMaxRun, Field::Body, most_marks.1);
     }
+    seen.set_count(FieldId::EmojiCount, emoji);
     seen.set_share(FieldId::EmojiShare, emoji, visible);
 }
 
 /// Words that mix scripts are seen in the folded view, where hidden characters do not part them.
 fn mixed_words(context: &Context<'_>, seen: &mut Observed<'_>) {
-    let text = context.body.folded();
     let mut mixed = 0;
-    if beyond_ascii(text).any(is_letter) {
-        let mut word = (0, false, false);
-        for (at, ch) in text.char_indices().chain(std::iter::once((text.len(), ' '))) {
-            if is_letter(ch) {
-                word.1 |= is_latin(ch);
-                word.2 |= is_latin_like(ch);
-                continue;
-            }
-            if word.1 && word.2 {
-                mixed += 1;
-                seen.seen_at(FieldId::LettersMixed, Field::Body, context.body.folded_origin(word.0..at));
-            }
-            word = (at + ch.len_utf8(), false, false);
-        }
+    for range in mixed_words_in(context.body.folded()) {
+        mixed += 1;
+        seen.seen_at(FieldId::LettersMixed, Field::Body, context.body.folded_origin(range));
     }
     seen.set_count(FieldId::LettersMixed, mixed);
+}
+
+/// The words of a folded text that mix Latin with Cyrillic or Greek letters.
+pub(super) fn mixed_words_in(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let looked_at = if beyond_ascii(text).any(is_letter) { text } else { "" };
+    let ends = looked_at.char_indices().chain(std::iter::once((looked_at.len(), ' ')));
+    let mut word = (0, false, false);
+    ends.filter_map(move |(at, ch)| {
+        if is_letter(ch) {
+            word.1 |= is_latin(ch);
+            word.2 |= is_latin_like(ch);
+            return None;
+        }
+        let (start, latin, latin_like) = std::mem::replace(&mut word, (at + ch.len_utf8(), false, false));
+        (latin && latin_like).then_some(start..at)
+    })
 }
 
 /// Whether an invisible character does what it is there for.

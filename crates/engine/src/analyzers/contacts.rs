@@ -40,6 +40,11 @@ fn find(context: &Context<'_>, seen: &mut Observed<'_>) {
     }
 }
 
+/// Whether a text holds a mail address or a phone number.
+pub(super) fn has_contact(text: &str) -> bool {
+    !emails(text).is_empty() || !phones(text).is_empty()
+}
+
 fn emails(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();

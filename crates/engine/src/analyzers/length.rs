@@ -1,11 +1,19 @@
-//! How long the body is.
+//! How long the body is, and how much of it is markup.
+
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
 use crate::text::words::for_each_word;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
-    provides: FieldSet::of(&[FieldId::BodyChars, FieldId::BodyLines, FieldId::BodyWords]),
+    provides: FieldSet::of(&[
+        FieldId::BodyChars,
+        FieldId::BodyGraphemes,
+        FieldId::BodyLines,
+        FieldId::BodyWords,
+        FieldId::MarkupShare,
+    ]),
     needs: FieldSet::of(&[]),
     run: |context, seen| measure(context, seen),
 };
@@ -14,7 +22,20 @@ fn measure(context: &Context<'_>, seen: &mut Observed<'_>) {
     let body = context.body.raw();
     seen.set_count(FieldId::BodyChars, body.chars().count());
     seen.set_count(FieldId::BodyLines, body.lines().count());
-    if context.rules.used().contains(FieldId::BodyWords) {
+    let used = context.rules.used();
+    if used.contains(FieldId::BodyGraphemes) {
+        let graphemes = if body.is_ascii() { body.len() } else { body.graphemes(true).count() };
+        seen.set_count(FieldId::BodyGraphemes, graphemes);
+    }
+    if used.contains(FieldId::MarkupShare) {
+        // What entities stand for is text: it counts as what is left of them.
+        seen.set_share(
+            FieldId::MarkupShare,
+            body.len().saturating_sub(context.body.plain().len()),
+            body.len(),
+        );
+    }
+    if used.contains(FieldId::BodyWords) {
         let mut words = 0;
         for_each_word(context.body.folded(), |_| words += 1);
         seen.set_count(FieldId::BodyWords, words);

@@ -13,12 +13,17 @@ use super::{Analyzer, Context, Observed};
 use crate::rules::lists::domain_key;
 use crate::rules::schema::{FieldId, FieldSet};
 use crate::text::Views;
+use crate::text::confusables::imitates;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[
         FieldId::LinksCount,
         FieldId::LinksHosts,
         FieldId::LinksShare,
+        FieldId::LinksDomains,
+        FieldId::LinksBare,
+        FieldId::LinksMixed,
+        FieldId::LinksMailto,
         FieldId::LinksPunycode,
         FieldId::LinksHidden,
     ]),
@@ -55,6 +60,8 @@ pub(crate) struct Link {
     pub(crate) folded: Range<usize>,
     /// Spelled to escape notice.
     hidden: bool,
+    /// Without scheme or `www.`.
+    bare: bool,
 }
 
 /// An address in a text.
@@ -65,6 +72,8 @@ struct Found {
     whole: Range<usize>,
     /// Of a hidden address, what stands behind the last dot.
     ending: Option<&'static str>,
+    /// Without scheme or `www.`.
+    bare: bool,
 }
 
 impl Found {
@@ -95,6 +104,7 @@ fn find(context: &Context<'_>, seen: &mut Observed<'_>) {
             origin: body.folded_origin(found.whole.clone()),
             folded: found.whole,
             hidden: found.ending.is_some(),
+            bare: found.bare,
         })
         .collect();
     if body.has_markup() {
@@ -107,7 +117,24 @@ fn find(context: &Context<'_>, seen: &mut Observed<'_>) {
     }
     seen.set_count(FieldId::LinksPunycode, links.iter().filter(|link| is_punycode(&link.host)).count());
     seen.set_count(FieldId::LinksHidden, links.iter().filter(|link| link.hidden).count());
+    if context.rules.used().contains(FieldId::LinksDomains) {
+        let mut domains: Vec<&str> = links.iter().map(|link| registrable(&link.host)).collect();
+        domains.sort_unstable();
+        domains.dedup();
+        seen.set_count(FieldId::LinksDomains, domains.len());
+    }
+    seen.set_count(FieldId::LinksBare, links.iter().filter(|link| link.bare).count());
+    seen.set_count(FieldId::LinksMixed, links.iter().filter(|link| is_mixed(&link.host)).count());
+    if context.rules.used().contains(FieldId::LinksMailto) {
+        seen.set_count(FieldId::LinksMailto, memmem::find_iter(body.raw().as_bytes(), "mailto:").count());
+    }
     for link in &links {
+        if link.bare {
+            seen.seen_at(FieldId::LinksBare, Field::Body, link.origin.clone());
+        }
+        if is_mixed(&link.host) {
+            seen.seen_at(FieldId::LinksMixed, Field::Body, link.origin.clone());
+        }
         seen.seen_at(FieldId::LinksCount, Field::Body, link.origin.clone());
         if link.hidden {
             seen.seen_at(FieldId::LinksHidden, Field::Body, link.origin.clone());
@@ -135,6 +162,20 @@ fn host_key(host: &str) -> String {
     }
 }
 
+/// The part of a host that somebody registered; of an address of digits all of it.
+fn registrable(host: &str) -> &str {
+    psl::domain_str(host).unwrap_or(host)
+}
+
+fn is_mixed(host: &str) -> bool {
+    is_punycode(host) && idna::domain_to_unicode(host).0.split('.').any(imitates)
+}
+
+/// Whether a text holds a web address.
+pub(super) fn has_address(text: &str) -> bool {
+    !scan(text).is_empty()
+}
+
 fn is_punycode(host: &str) -> bool {
     !host.is_ascii() || host.split('.').any(|label| label.starts_with("xn--"))
 }
@@ -151,7 +192,7 @@ fn add_links_in_tags(raw: &str, links: &mut Vec<Link>) {
                 || (link.host == host && link.origin.start - found.whole.end <= ANCHOR_REACH)
         });
         if !same && links.len() < LINKS_MAX {
-            links.push(Link { host, origin: found.whole, folded: 0..0, hidden: false });
+            links.push(Link { host, origin: found.whole, folded: 0..0, hidden: false, bare: found.bare });
         }
     }
     links.sort_by_key(|link| link.origin.start);
@@ -237,7 +278,8 @@ fn address(text: &str, from: usize, run: Range<usize>) -> Option<Found> {
         return None;
     }
     let start = scheme.unwrap_or(run.start);
-    Some(Found { whole: start..run.end + tail, host: run, ending: None })
+    let bare = scheme.is_none() && !www;
+    Some(Found { whole: start..run.end + tail, host: run, ending: None, bare })
 }
 
 /// Where a scheme starts that ends right here: `https://`, also with a user name behind it.
@@ -321,7 +363,12 @@ fn hidden(text: &str, from: usize, dot: Range<usize>) -> Option<Found> {
     let length = rest.find(|ch: char| !ch.is_alphanumeric()).unwrap_or(rest.len());
     let known = HIDDEN_ENDINGS.into_iter().find(|known| rest[..length].eq_ignore_ascii_case(known))?;
     let fits = name_end - name >= 3 && text[name..name_end].chars().any(char::is_alphabetic);
-    fits.then_some(Found { host: name..name_end, whole: name..ending_start + length, ending: Some(known) })
+    fits.then_some(Found {
+        host: name..name_end,
+        whole: name..ending_start + length,
+        ending: Some(known),
+        bare: true,
+    })
 }
 
 #[cfg(test)]
@@ -399,6 +446,7 @@ mod tests {
                 origin: views.folded_origin(found.whole.clone()),
                 folded: found.whole,
                 hidden: false,
+                bare: found.bare,
             })
             .collect();
         add_links_in_tags(raw, &mut links);

@@ -32,10 +32,24 @@ pub(crate) const ANALYZER: Analyzer = Analyzer {
     },
 };
 
+/// The body and its parts.
+const BODY_FIELDS: [FieldId; 3] = [FieldId::Body, FieldId::BodyUnquoted, FieldId::BodyAddressed];
+
 /// Looks up every field that some rule looks up, after all fields are set.
 pub(crate) fn look_up<'c>(context: &Context<'c>, seen: &mut Observed<'c>) {
-    for field in context.rules.looked_up() {
+    let looked_up = context.rules.looked_up();
+    // The parts of the body are looked up with the body, in one go.
+    let is_wanted = |field: &FieldId| looked_up.contains(field);
+    let of_body = BODY_FIELDS.into_iter().filter(is_wanted).fold(FieldSet::default(), |mut all, field| {
+        all.insert(field);
+        all
+    });
+    if of_body != FieldSet::default() {
+        in_views(of_body, &context.body, Field::Body, context, seen);
+    }
+    for field in looked_up {
         match field.kind() {
+            FieldKind::Text if BODY_FIELDS.contains(field) => {}
             FieldKind::Text => texts(*field, context, seen),
             FieldKind::Domain | FieldKind::Domains => domains(*field, context, seen),
             FieldKind::Address => addresses(*field, context, seen),
@@ -46,12 +60,13 @@ pub(crate) fn look_up<'c>(context: &Context<'c>, seen: &mut Observed<'c>) {
 }
 
 /// Adds where a pattern matches.
-pub(crate) fn pattern_spans(pattern: u16, context: &Context<'_>, spans: &mut Vec<Span>) {
+pub(crate) fn pattern_spans(pattern: u16, context: &Context<'_>, seen: &Observed<'_>, spans: &mut Vec<Span>) {
     let pattern = context.rules.patterns().get(pattern);
     let Some((views, target)) = views_of(pattern.field, context) else { return };
     for layer in layers(views) {
-        let found = pattern.compiled.find_iter(layer.text()).take(SPANS_MAX);
-        spans.extend(found.map(|range| span(target, layer.origin(range))));
+        let found = pattern.compiled.find_iter(layer.text()).map(|range| layer.origin(range));
+        let there = found.filter(|origin| seen.passages.has(pattern.field, origin));
+        spans.extend(there.take(SPANS_MAX).map(|origin| span(target, origin)));
     }
 }
 
@@ -105,94 +120,130 @@ fn layers<'v>(views: &'v Views<'v>) -> impl Iterator<Item = Layer<'v>> {
 /// The views of a field that has some, and where their spans point.
 fn views_of<'v>(field: FieldId, context: &'v Context<'_>) -> Option<(&'v Views<'v>, Field)> {
     match field {
-        FieldId::Body => Some((&context.body, Field::Body)),
+        _ if BODY_FIELDS.contains(&field) => Some((&context.body, Field::Body)),
         FieldId::AuthorName => context.name.as_ref().map(|name| (name, Field::AuthorName)),
         _ => None,
     }
 }
 
 fn texts(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
+    let only = FieldSet::of(&[field]);
     if let Some((views, target)) = views_of(field, context) {
-        for layer in layers(views) {
-            scan(field, layer, Some(target), context, seen);
-        }
-        if context.rules.lists().entry_count() > 0 {
-            for reading in views.readings() {
-                scan_words(field, Layer::Reading(views, &reading), target, context, seen);
-            }
-        }
+        in_views(only, views, target, context, seen);
     } else if let Value::Text(text) = seen.value(field) {
         let text = folded(text);
-        scan(field, Layer::Bare(&text), None, context, seen);
+        Search { fields: only, layer: Layer::Bare(&text), target: None, context }.scan(seen);
     }
 }
 
-/// Finds phrases that are whole words: a game undone in the wrong place must not make half a word a hit.
-fn scan_words(
-    field: FieldId,
-    layer: Layer<'_>,
+fn in_views(
+    fields: FieldSet,
+    views: &Views<'_>,
     target: Field,
     context: &Context<'_>,
     seen: &mut Observed<'_>,
 ) {
-    context.rules.lists().scan(layer.text(), |owner, range| {
-        if let Owner::Word(entry) = owner
-            && is_meant(entry, layer, &range, context)
-        {
-            hit(field, entry, context, seen, || Some(span(target, layer.origin(range))));
+    for layer in layers(views) {
+        Search { fields, layer, target: Some(target), context }.scan(seen);
+    }
+    if context.rules.lists().entry_count() > 0 {
+        for reading in views.readings() {
+            let layer = Layer::Reading(views, &reading);
+            Search { fields, layer, target: Some(target), context }.scan_words(seen);
         }
-    });
+    }
 }
 
-/// Whether an entry is meant by what stands there: one typed without accents is not by a word that is
-/// another one for its accents.
-fn is_meant(entry: EntryId, layer: Layer<'_>, range: &Range<usize>, context: &Context<'_>) -> bool {
-    !(context.rules.lists().entry(entry).value.is_ascii() && layer.is_foreign(range.clone()))
-}
-
-/// Finds phrases and patterns in one layer of a text; spans point into `target`, if that has some. A
-/// pattern is only tried when a literal of each of its groups was seen; those without literals are sifted
-/// by one automaton for all of them.
-fn scan(
-    field: FieldId,
-    layer: Layer<'_>,
+/// A search of one layer of a text, for fields that are the text or parts of it.
+struct Search<'s> {
+    fields: FieldSet,
+    layer: Layer<'s>,
+    /// What spans point into; `None` if nobody could look there.
     target: Option<Field>,
-    context: &Context<'_>,
-    seen: &mut Observed<'_>,
-) {
-    let text = layer.text();
-    let place = |range| target.map(|target| span(target, layer.origin(range)));
-    let patterns = context.rules.patterns();
-    let mut candidates = Bits::new();
-    let mut groups_seen = Vec::new();
-    context.rules.lists().scan(text, |owner, range| match owner {
-        Owner::Word(entry) if !is_meant(entry, layer, &range, context) => {}
-        Owner::Word(entry) | Owner::Substring(entry) => {
-            hit(field, entry, context, seen, || place(range));
-        }
-        Owner::Pattern(pattern, group) if patterns.get(pattern).field == field => {
-            groups_seen.resize(patterns.count(), 0_u8);
-            let groups = &mut groups_seen[pattern as usize];
-            *groups |= 1 << group;
-            if groups.count_ones() as usize == patterns.get(pattern).compiled.group_count() {
-                candidates.insert(pattern as usize);
+    context: &'s Context<'s>,
+}
+
+impl Search<'_> {
+    /// Finds phrases and patterns. A pattern is only tried when a literal of each of its groups was seen;
+    /// those without literals are sifted by one automaton for all of them.
+    fn scan(&self, seen: &mut Observed<'_>) {
+        let text = self.layer.text();
+        let patterns = self.context.rules.patterns();
+        let mut candidates = Bits::new();
+        let mut groups_seen = Vec::new();
+        self.context.rules.lists().scan(text, |owner, range| match owner {
+            Owner::Word(entry) if !self.is_meant(entry, &range) => {}
+            Owner::Word(entry) | Owner::Substring(entry) => self.hit(entry, range, seen),
+            Owner::Pattern(pattern, group) if self.fields.contains(patterns.get(pattern).field) => {
+                groups_seen.resize(patterns.count(), 0_u8);
+                let groups = &mut groups_seen[pattern as usize];
+                *groups |= 1 << group;
+                if groups.count_ones() as usize == patterns.get(pattern).compiled.group_count() {
+                    candidates.insert(pattern as usize);
+                }
             }
+            Owner::Pattern(..) => {}
+        });
+        for field in self.fields.iter() {
+            patterns.sift(field, text, |pattern| candidates.insert(pattern as usize));
         }
-        Owner::Pattern(..) => {}
-    });
-    patterns.sift(field, text, |pattern| candidates.insert(pattern as usize));
-    for index in candidates.iter() {
-        let index = index as u16;
-        let pattern = patterns.get(index);
+        for index in candidates.iter() {
+            self.try_pattern(index as u16, seen);
+        }
+    }
+
+    fn try_pattern(&self, index: u16, seen: &mut Observed<'_>) {
+        let text = self.layer.text();
+        let pattern = self.context.rules.patterns().get(index);
         if !pattern.compiled.is_match(text) {
-            continue;
+            return;
         }
-        seen.match_pattern(index);
-        if let Some(entry) = pattern.entry {
-            for range in pattern.compiled.find_iter(text).take(SPANS_MAX) {
-                hit(field, entry, context, seen, || place(range));
+        let found = pattern.compiled.find_iter(text);
+        let mut there =
+            found.filter(|range| seen.passages.has(pattern.field, &self.layer.origin(range.clone())));
+        let Some(entry) = pattern.entry else {
+            if pattern.field == FieldId::Body || there.next().is_some() {
+                seen.match_pattern(index);
             }
+            return;
+        };
+        let ranges: Vec<_> = there.take(SPANS_MAX).collect();
+        if !ranges.is_empty() {
+            seen.match_pattern(index);
         }
+        for range in ranges {
+            let place = || self.target.map(|target| span(target, self.layer.origin(range)));
+            hit(pattern.field, entry, self.context, seen, place);
+        }
+    }
+
+    /// Finds phrases that are whole words: a game undone in the wrong place must not make half a word a
+    /// hit.
+    fn scan_words(&self, seen: &mut Observed<'_>) {
+        self.context.rules.lists().scan(self.layer.text(), |owner, range| {
+            if let Owner::Word(entry) = owner
+                && self.is_meant(entry, &range)
+            {
+                self.hit(entry, range, seen);
+            }
+        });
+    }
+
+    /// Notes a hit in each field that the place belongs to.
+    fn hit(&self, entry: EntryId, range: Range<usize>, seen: &mut Observed<'_>) {
+        let origin = self.layer.origin(range);
+        for field in self.fields.iter() {
+            if !seen.passages.has(field, &origin) {
+                continue;
+            }
+            hit(field, entry, self.context, seen, || self.target.map(|target| span(target, origin.clone())));
+        }
+    }
+
+    /// Whether an entry is meant by what stands there: one typed without accents is not by a word that is
+    /// another one for its accents.
+    fn is_meant(&self, entry: EntryId, range: &Range<usize>) -> bool {
+        !(self.context.rules.lists().entry(entry).value.is_ascii() && self.layer.is_foreign(range.clone()))
     }
 }
 

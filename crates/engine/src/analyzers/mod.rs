@@ -4,14 +4,20 @@
 //! To add one: a file here with a `pub(crate) const ANALYZER`, its fields in
 //! [`schema`](crate::rules::schema), and a line in [`pipeline`](crate::pipeline).
 
+pub(crate) mod accounts;
 pub(crate) mod author;
 pub(crate) mod caps;
 pub(crate) mod characters;
 pub(crate) mod contacts;
+pub(crate) mod handles;
 pub(crate) mod length;
 pub(crate) mod links;
 pub(crate) mod lists;
+pub(crate) mod names;
+pub(crate) mod passages;
 pub(crate) mod repetition;
+pub(crate) mod scripts;
+pub(crate) mod streets;
 
 mod context;
 mod observed;

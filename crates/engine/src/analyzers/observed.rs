@@ -7,6 +7,7 @@ use std::time::Duration;
 use moderato_domain::{Field, Signal, SignalValue, Span};
 
 use super::links::Link;
+use super::passages::Passages;
 use crate::bits::Bits;
 use crate::rules::lists::EntryId;
 use crate::rules::schema::{FieldId, FieldKind};
@@ -67,6 +68,8 @@ pub(crate) struct Observed<'c> {
     spans: Vec<(FieldId, Span)>,
     /// Web addresses in the body, in order.
     pub(crate) links: Vec<Link>,
+    /// Parts of the body that are said differently.
+    pub(crate) passages: Passages,
     hits: Vec<ListHits>,
     /// The patterns of the rule set that match.
     patterns: Bits,
@@ -74,11 +77,12 @@ pub(crate) struct Observed<'c> {
 
 impl<'c> Observed<'c> {
     /// Nothing seen yet.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             values: [Value::Absent; FieldId::COUNT],
             spans: Vec::new(),
             links: Vec::new(),
+            passages: Passages::default(),
             hits: Vec::new(),
             patterns: Bits::new(),
         }

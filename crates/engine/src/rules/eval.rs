@@ -43,7 +43,7 @@ pub(crate) fn evidence(expr: &Expr, context: &Context<'_>, seen: &Observed<'_>, 
             }
         }
         Test::HasList(field, list, _) => spans.extend(seen.list_spans(*field, *list)),
-        Test::Matches(_, pattern) => pattern_spans(*pattern, context, spans),
+        Test::Matches(_, pattern) => pattern_spans(*pattern, context, seen, spans),
     }
 }
 

@@ -114,15 +114,39 @@ fields! {
     Body "body" Text Given
         "The text of the comment."
         r#"body has list("phrases")"#
+    BodyUnquoted "body.unquoted" Text Search
+        "The text outside of quotations: lines behind `>`, quoting markup, quotation marks."
+        r#"body.unquoted has list("phrases")"#
+    BodyAddressed "body.addressed" Text Search
+        "The sentences that speak to somebody, by a pronoun of the second person."
+        r#"body.addressed has list("phrases")"#
     BodyChars "body.chars" Count Pass
         "Characters in the body."
         "body.chars > 8000"
+    BodyGraphemes "body.graphemes" Count Search
+        "Characters in the body as a reader counts them: an emoji or a letter with its marks is one."
+        "body.graphemes < 2"
     BodyWords "body.words" Count Pass
         "Words in the body."
         "body.words < 3"
     BodyLines "body.lines" Count Pass
         "Lines in the body."
         "body.lines > 100"
+    BodyLanguage "body.language" Text Search
+        "The language of the body as detected, a BCP 47 tag; absent if it is too short to tell. Costs some 100 µs."
+        r#"body.language in ["id", "vi"]"#
+    MarkupShare "markup.share" Number Pass
+        "Share of the body that is tags, entities and BBCode."
+        "markup.share > 0.5"
+    QuotesShare "quotes.share" Number Pass
+        "Share of the body that is quoted."
+        "quotes.share >= 0.5"
+    AddressSecondPerson "address.second_person" Count Search
+        "Pronouns of the second person in the body: *you*, *du*, *ты*."
+        "address.second_person >= 3"
+    QuestionsShare "questions.share" Number Search
+        "Share of questions among the sentences."
+        "questions.share == 1.0"
     LinksCount "links.count" Count Search
         "Web addresses in the body, with or without http, also spelled `example dot com`."
         "links.count >= 3"
@@ -132,6 +156,18 @@ fields! {
     LinksShare "links.share" Number Search
         "Share of the body's characters that belong to web addresses."
         "links.share >= 0.5"
+    LinksDomains "links.domains" Count Search
+        "Different registrable domains among those addresses, by the public suffix list."
+        "links.domains >= 3"
+    LinksBare "links.bare" Count Search
+        "Web addresses without http or www."
+        "links.bare >= 2"
+    LinksMixed "links.mixed" Count Search
+        "Web addresses whose host has a label that mixes scripts, or looks Latin and is not."
+        "links.mixed >= 1"
+    LinksMailto "links.mailto" Count Pass
+        "Links that write a mail."
+        "links.mailto >= 1"
     LinksPunycode "links.punycode" Count Search
         "Web addresses whose host is not plain ASCII."
         "links.punycode >= 1"
@@ -153,6 +189,21 @@ fields! {
     ContactsPhones "contacts.phones" Count Search
         "Phone numbers in the body."
         "contacts.phones >= 1"
+    ContactsStreets "contacts.streets" Count Search
+        "Streets with a house number in the body: a weak sign of a postal address."
+        "contacts.streets >= 1 and contacts.phones >= 1"
+    AccountsCards "accounts.cards" Count Search
+        "Numbers of payment cards in the body, by issuer, length and check digit."
+        "accounts.cards >= 1"
+    AccountsIbans "accounts.ibans" Count Search
+        "Numbers of bank accounts (IBAN) in the body, by country, length and check digits."
+        "accounts.ibans >= 1"
+    MentionsCount "mentions.count" Count Pass
+        "People called by `@name` in the body."
+        "mentions.count >= 5"
+    HashtagsCount "hashtags.count" Count Pass
+        "Subjects like `#this` in the body."
+        "hashtags.count >= 5"
     InvisibleCount "invisible.count" Count Pass
         "Characters in the body that nobody can see and that its script does not need."
         "invisible.count >= 5"
@@ -165,6 +216,18 @@ fields! {
     LettersMixed "letters.mixed" Count Pass
         "Words that mix Latin with Cyrillic or Greek letters."
         "letters.mixed >= 3"
+    LettersScript "letters.script" Text Pass
+        "The script of most letters: `latin`, `cyrillic`, `greek`, `arabic`, `hebrew`, `indic`, `thai`, `han`, `kana`, `hangul`, `armenian`, `georgian` or `other`."
+        r#"letters.script != "latin""#
+    LettersScripts "letters.scripts" Count Pass
+        "Different scripts among the letters."
+        "letters.scripts >= 4"
+    LettersLatinShare "letters.latin_share" Number Pass
+        "Share of Latin letters among the letters."
+        "letters.latin_share < 0.2"
+    EmojiCount "emoji.count" Count Pass
+        "Emoji in the body."
+        "emoji.count >= 20"
     EmojiShare "emoji.share" Number Pass
         "Share of emoji among the visible characters."
         "emoji.share >= 0.8"
@@ -174,6 +237,12 @@ fields! {
     AuthorName "author.name" Text Given
         "The name that readers see."
         r#"author.name matches "^anonym""#
+    AuthorNameIsContact "author.name_is_contact" Flag Search
+        "The author's name holds a web address, mail address or phone number."
+        "author.name_is_contact"
+    AuthorNameMixed "author.name_mixed" Flag Pass
+        "The author's name mixes Latin with Cyrillic or Greek letters in one word."
+        "author.name_mixed"
     AuthorKnown "author.known" Flag Fact
         "The site knows the author from earlier comments."
         "not author.known"
@@ -252,6 +321,16 @@ impl FieldSet {
     /// Whether the field is in it.
     pub(crate) const fn contains(self, field: FieldId) -> bool {
         self.0 & (1 << field as u128) != 0
+    }
+
+    /// Its fields, in schema order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = FieldId> {
+        let mut bits = self.0;
+        std::iter::from_fn(move || {
+            let at = bits.trailing_zeros() as usize;
+            bits &= bits.wrapping_sub(1);
+            FieldId::ALL.get(at).copied()
+        })
     }
 
     /// Whether the two sets share a field.

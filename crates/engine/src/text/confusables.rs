@@ -86,6 +86,15 @@ const fn is_of_another_script(ch: char) -> bool {
         | '\u{A640}'..='\u{A69F}' | '\u{AB70}'..='\u{ABBF}')
 }
 
+/// Whether a label of a host is made to look like another one: it mixes Latin with another script, or
+/// has nothing but letters of another one that look Latin.
+pub(crate) fn imitates(label: &str) -> bool {
+    let letters = || label.chars().filter(|ch| is_letter(*ch));
+    let other = letters().filter(|ch| is_of_another_script(*ch)).count();
+    let looks_latin = || letters().all(|ch| look_alike(ch).is_some());
+    other > 0 && (letters().any(is_latin) || looks_latin())
+}
+
 /// A word that has look-alikes.
 struct Word {
     range: Range<usize>,

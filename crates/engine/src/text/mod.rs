@@ -5,7 +5,7 @@
 //! it; a view that would equal the one before it is not made.
 
 pub(crate) mod chars;
-mod confusables;
+pub(crate) mod confusables;
 mod flags;
 pub(crate) mod fold;
 mod map;
@@ -114,10 +114,14 @@ impl<'t> Views<'t> {
         if reading.of_skeleton { self.skeleton_origin(before) } else { self.folded_origin(before) }
     }
 
+    /// Where in the raw text a range of the plain view came from.
+    pub(crate) fn plain_origin(&self, range: Range<usize>) -> Range<usize> {
+        self.plain.as_ref().map_or(range.clone(), |view| view.map.source(range))
+    }
+
     /// Where in the raw text a range of the folded view came from.
     pub(crate) fn folded_origin(&self, range: Range<usize>) -> Range<usize> {
-        let plain = self.folded.map.source(range);
-        self.plain.as_ref().map_or(plain.clone(), |view| view.map.source(plain))
+        self.plain_origin(self.folded.map.source(range))
     }
 
     /// Where in the raw text a range of the skeleton came from.
