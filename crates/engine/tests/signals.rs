@@ -22,7 +22,11 @@ fn fields_of_the_body_tell_what_is_there() {
         ("accounts.ibans == 1", "IBAN DE89 3704 0044 0532 0130 00", true),
         ("contacts.streets == 1", "he lives at <b>12 Long Street</b>", true),
         // handles
-        ("mentions.count == 2 and hashtags.count == 1", "@kim and @ann, see #fun, not a@b.example or #1", true),
+        (
+            "mentions.count == 2 and hashtags.count == 1",
+            "@kim and @ann, see #fun, not a@b.example or #1",
+            true,
+        ),
         // size and shape
         ("body.graphemes == 3", "👩‍👩‍👧‍👦e\u{301}x", true),
         ("emoji.count == 2", "🎉 and 🎉", true),
@@ -36,8 +40,16 @@ fn fields_of_the_body_tell_what_is_there() {
         (r#"letters.script == "cyrillic" and letters.scripts == 1"#, "Большое спасибо", true),
         (r#"letters.script == "han""#, "谢谢你的分享 ok", true),
         ("letters.scripts == 3 and letters.latin_share < 0.5", "ab где なに", true),
-        (r#"body.language == "en""#, "Thank you for the long walk through the museum, we enjoyed it a lot.", true),
-        (r#"body.language == "ru""#, "Большое спасибо за подробный рассказ, нам всем очень понравилось.", true),
+        (
+            r#"body.language == "en""#,
+            "Thank you for the long walk through the museum, we enjoyed it a lot.",
+            true,
+        ),
+        (
+            r#"body.language == "ru""#,
+            "Большое спасибо за подробный рассказ, нам всем очень понравилось.",
+            true,
+        ),
         (r#"body.language == "en""#, "ok", false),
     ] {
         let rules = compile(&one_rule(when)).unwrap_or_else(|error| panic!("{when}: {error}"));

@@ -231,12 +231,11 @@ impl Search<'_> {
 
     /// Notes a hit in each field that the place belongs to.
     fn hit(&self, entry: EntryId, range: Range<usize>, seen: &mut Observed<'_>) {
-        let origin = self.layer.origin(range);
+        let origin = || self.layer.origin(range.clone());
         for field in self.fields.iter() {
-            if !seen.passages.has(field, &origin) {
-                continue;
+            if field == FieldId::Body || seen.passages.has(field, &origin()) {
+                hit(field, entry, self.context, seen, || self.target.map(|target| span(target, origin())));
             }
-            hit(field, entry, self.context, seen, || self.target.map(|target| span(target, origin.clone())));
         }
     }
 

@@ -174,10 +174,10 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
     while let Some(ch) = text[at..].chars().next() {
         let spells = is_letter(ch) || stands_for_letter(ch);
         if spells && !in_word(before) {
-            if let Some(game) = spaced(text, at, wide) {
-                at = game.range.end;
+            if let Some((end, game)) = spaced(text, at, wide) {
+                at = end;
                 before = 'x';
-                found.push(game);
+                found.extend(game);
                 continue;
             }
             let end = at + chunk_length(&text[at..]);
@@ -192,8 +192,9 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
     found
 }
 
-/// Single letters with the same character between them, from `start`.
-fn spaced(text: &str, start: usize, wide: &impl Fn(usize) -> bool) -> Option<Game> {
+/// Single characters with the same one between them, from `start`: where they end, and the word that they
+/// make, if they are letters enough.
+fn spaced(text: &str, start: usize, wide: &impl Fn(usize) -> bool) -> Option<(usize, Option<Game>)> {
     let mut chars = text[start..].char_indices();
     let first = chars.next()?.1;
     let separator = chars.next().map(|(_, ch)| ch).filter(|ch| !in_word(*ch) && !stands_for_letter(*ch))?;
@@ -210,19 +211,21 @@ fn spaced(text: &str, start: usize, wide: &impl Fn(usize) -> bool) -> Option<Gam
         letters += usize::from(is_letter(letter));
         end += separator.len_utf8() + letter.len_utf8();
     }
-    let initials = separator == '.' && count <= INITIALS_MAX && text[end..].starts_with('.');
-    if count < SPACED_MIN || letters < 2 || letters * 2 < count || initials {
+    if count < SPACED_MIN {
         return None;
     }
+    let initials = separator == '.' && count <= INITIALS_MAX && text[end..].starts_with('.');
+    if letters < 2 || letters * 2 < count || initials {
+        return Some((end, None));
+    }
     let spelled = &text[start..end];
-    let tail = spelled.chars().rev().step_by(2).take(3).collect::<Vec<_>>();
-    Some(Game {
+    let game = Game {
         range: start..end,
         kind: Kind::Spaced(separator),
         first: spelled.contains(['1', '|']) || (separator == ' ' && HEADS.contains(&first)),
-        second: separator == ' '
-            && TAILS.iter().any(|known| known.chars().rev().eq(tail.iter().copied().take(known.len()))),
-    })
+        second: separator == ' ' && tail_length(spelled) > 0,
+    };
+    Some((end, Some(game)))
 }
 
 /// How far the word characters, signs and marks at the start of a text go.
