@@ -42,12 +42,14 @@ fn fields_of_the_body_tell_what_is_there() {
         ("letters.scripts == 3 and letters.latin_share < 0.5", "ab где なに", true),
         (
             r#"body.language == "en""#,
-            "Thank you for the long walk through the museum, we enjoyed it a lot.",
+            "Thank you for the long walk through the museum. We enjoyed it a lot, and the children have been talking \
+             about the old machines ever since; they would like to come again with their friends.",
             true,
         ),
         (
             r#"body.language == "ru""#,
-            "Большое спасибо за подробный рассказ, нам всем очень понравилось.",
+            "Большое спасибо за подробный рассказ, нам всем очень понравилось. Мы с ребятами обязательно попробуем \
+             сделать так же на следующей неделе, когда все вернутся с каникул.",
             true,
         ),
         (r#"body.language == "en""#, "ok", false),
