@@ -1,6 +1,6 @@
 //! Compiles a document: resolves names, checks types, builds the shared matchers.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use moderato_domain::{RuleSetVersion, Score};
 use sha2::{Digest, Sha256};
@@ -204,27 +204,28 @@ impl Compiler<'_> {
 
     fn rules(&mut self) -> Result<Vec<Rule>, RuleSetError> {
         let parsed = self.parsed;
-        let mut ids = HashSet::new();
+        let mut ids = HashMap::new();
         let mut rules = Vec::with_capacity(parsed.rules.len());
         for rule in &parsed.rules {
             let id = rule.id.get_ref();
-            if !ids.insert(id.as_str()) {
+            if ids.insert(id.as_str(), rules.len()).is_some() {
                 return Err(self.fail(RuleSetProblem::DuplicateRule(id.clone()), rule.id.span().start));
             }
             rules.push(self.rule(rule).map_err(|error| error.in_rule(id))?);
         }
         for (id, weight) in &parsed.weights {
             let name = id.get_ref();
-            if !ids.contains(name.as_str()) {
-                let nearest = nearest(name, ids.iter().copied());
+            let Some(index) = ids.get(name.as_str()) else {
+                let nearest = nearest(name, parsed.rules.iter().map(|rule| rule.id.get_ref().as_str()));
                 let problem = RuleSetProblem::UnknownRule { name: name.clone(), nearest };
                 return Err(self.fail(problem, id.span().start));
-            }
+            };
             let points = score(weight).map_err(|problem| self.fail(problem, weight.span().start))?;
-            let weighed = rules.iter_mut().find(|rule| rule.id == *name);
-            match weighed.map(|rule| &mut rule.outcome) {
-                Some(Outcome::Score(score)) => *score = points,
-                _ => return Err(self.fail(RuleSetProblem::WeightOfAction(name.clone()), id.span().start)),
+            match &mut rules[*index].outcome {
+                Outcome::Score(score) => *score = points,
+                Outcome::Action(_) => {
+                    return Err(self.fail(RuleSetProblem::WeightOfAction(name.clone()), id.span().start));
+                }
             }
         }
         Ok(rules)

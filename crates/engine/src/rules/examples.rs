@@ -1,6 +1,6 @@
 //! The tests that a rule set brings along: comments, and what it must say about them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -113,14 +113,14 @@ pub(super) fn compile(document: &str, parsed: &Document) -> Result<Vec<Example>,
             });
         }
     }
-    let ids: HashSet<&str> = parsed.rules.iter().map(|rule| rule.id.get_ref().as_str()).collect();
+    let ids: BTreeSet<&str> = parsed.rules.iter().map(|rule| rule.id.get_ref().as_str()).collect();
     for test in &parsed.tests {
         examples.push(example(document, test, &ids)?);
     }
     Ok(examples)
 }
 
-fn example(document: &str, written: &Spanned<Test>, ids: &HashSet<&str>) -> Result<Example, RuleSetError> {
+fn example(document: &str, written: &Spanned<Test>, ids: &BTreeSet<&str>) -> Result<Example, RuleSetError> {
     let fail = |problem, at| RuleSetError::at(problem, document, at);
     let at = written.span().start;
     let test = written.get_ref();
