@@ -41,7 +41,7 @@ fn keys_of_wordpress_become_whole_words_hosts_addresses_and_people() {
 }
 
 #[test]
-fn short_keys_are_reported_and_no_longer_match_inside_words() {
+fn short_keys_are_reported_and_count_only_in_company() {
     let imported = import(Platform::WordPress, "ass\nsex\ncialis", Refusal::Review).unwrap();
     assert_eq!((imported.report.count(Change::Short), imported.report.count(Change::Everyday)), (1, 1));
     assert!(imported.report.to_string().contains("\"ass\""), "{}", imported.report);

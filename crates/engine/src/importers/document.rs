@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::entries::{Entry, SHORT_CHARS};
+use super::entries::Entry;
 use super::report::{Change, Report};
 use super::{ImportError, Imported, Refusal};
 
@@ -76,8 +76,8 @@ impl Draft {
         let entry = match scope {
             Scope::EveryField => Entry::of_any_field(text),
             Scope::Words => match Entry::words(text) {
-                // A list of words says what it means: here an everyday word is one on purpose.
-                Entry::Everyday(words) => Entry::Words(words),
+                // A list of words says what it means: here a short or everyday word is one on purpose.
+                Entry::Everyday(words) | Entry::Short(words) => Entry::Words(words),
                 other => other,
             },
         };
@@ -88,13 +88,13 @@ impl Draft {
             Entry::Address(_) => Some(Change::Address),
             Entry::Person(_) => Some(Change::Person),
             Entry::Words(_) if scope == Scope::Words => None,
-            Entry::Words(words) if words.chars().count() <= SHORT_CHARS => Some(Change::Short),
+            Entry::Short(_) => Some(Change::Short),
             Entry::Words(_) => Some(Change::WholeWords),
         };
         let rejects = weight == Weight::Refused(Refusal::Reject);
         let (value, list): (String, fn(&mut Lists) -> &mut Vec<String>) = match entry {
             Entry::Words(value) => (value, |lists| &mut lists.words),
-            Entry::Everyday(value) => (value, |lists| &mut lists.everyday),
+            Entry::Everyday(value) | Entry::Short(value) => (value, |lists| &mut lists.everyday),
             Entry::Host(value) => (value, |lists| &mut lists.hosts),
             Entry::Address(value) => (value, |lists| &mut lists.addresses),
             Entry::Person(value) => (value, |lists| &mut lists.people),

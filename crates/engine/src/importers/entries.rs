@@ -6,7 +6,7 @@ use crate::rules::lists::domain_key;
 use crate::text::fold::folded;
 
 /// Entries up to this many characters are in ordinary words everywhere.
-pub(super) const SHORT_CHARS: usize = 4;
+const SHORT_CHARS: usize = 4;
 
 /// Everyday English words of lists of keys: the ground that advertising and ordinary talk share.
 const EVERYDAY: &[&str] = &[
@@ -173,6 +173,8 @@ pub(super) enum Entry {
     Words(String),
     /// An everyday word, folded.
     Everyday(String),
+    /// Words so short that ordinary texts are full of them, folded.
+    Short(String),
     /// A host.
     Host(String),
     /// An address or a network, as lists of addresses spell it.
@@ -207,6 +209,8 @@ impl Entry {
         }
         if EVERYDAY.binary_search(&words.as_str()).is_ok() {
             Self::Everyday(words)
+        } else if words.chars().count() <= SHORT_CHARS {
+            Self::Short(words)
         } else {
             Self::Words(words)
         }

@@ -10,7 +10,7 @@ const EXAMPLES_MAX: usize = 8;
 pub enum Change {
     /// Matched anywhere, also inside words; now only as whole words.
     WholeWords,
-    /// So short that it matched inside ordinary words everywhere.
+    /// So short that it matched inside ordinary words everywhere: it counts only in company.
     Short,
     /// An everyday word, which as an outright entry would hold a good part of all comments: it counts
     /// only in company.
@@ -46,7 +46,9 @@ impl Change {
     const fn sentence(self) -> &'static str {
         match self {
             Self::WholeWords => "matched anywhere, also inside words; now whole words only",
-            Self::Short => "are so short that they matched inside ordinary words; now whole words only",
+            Self::Short => {
+                "are so short that ordinary texts are full of them: they count only together with others"
+            }
             Self::Everyday => "are everyday words: they count only together with others",
             Self::Host => "name hosts; now compared with where links lead, subdomains included",
             Self::Address => "are IP addresses or begin one; now compared with the author's address only",
