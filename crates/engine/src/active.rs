@@ -1,21 +1,22 @@
-//! The rule set in force, swapped while comments are being judged.
+//! The rule sets in use, swapped while comments are being judged.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::CompiledRuleSet;
 
-/// Holds the compiled rule set in force. A judgement that has begun ends with the rules it began
-/// with.
+/// Holds the compiled rule set in force, and the one that is tried beside it. A judgement that has
+/// begun ends with the rules it began with.
 #[derive(Debug)]
 pub struct ActiveRules {
-    // Read once per batch, replaced on activation: the lock is held for one Arc clone.
+    // Read once per batch, replaced on activation: the locks are held for one Arc clone.
     current: RwLock<Arc<CompiledRuleSet>>,
+    shadow: RwLock<Option<Arc<CompiledRuleSet>>>,
 }
 
 impl ActiveRules {
-    /// Begins with a rule set.
+    /// Begins with a rule set, and nothing beside it.
     pub fn new(rules: CompiledRuleSet) -> Self {
-        Self { current: RwLock::new(Arc::new(rules)) }
+        Self { current: RwLock::new(Arc::new(rules)), shadow: RwLock::new(None) }
     }
 
     /// The rule set in force.
@@ -26,5 +27,15 @@ impl ActiveRules {
     /// Puts another rule set in force.
     pub fn replace(&self, rules: CompiledRuleSet) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// The rule set that is tried beside it, if any. It decides nothing.
+    pub fn shadow(&self) -> Option<Arc<CompiledRuleSet>> {
+        self.shadow.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries another rule set beside the one in force, or none.
+    pub fn replace_shadow(&self, rules: Option<CompiledRuleSet>) {
+        *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Arc::new);
     }
 }

@@ -58,6 +58,7 @@ impl Worker {
         self.deps.metrics.batch_size.observe(batch.len() as f64);
         match result {
             Ok(outcomes) => {
+                self.tally.recorded(batch, &outcomes);
                 Some(batch.iter().zip(outcomes).map(|(record, outcome)| self.fate(record, outcome)).collect())
             }
             Err(why) if batch.len() == 1 => Some(vec![Fate::Dead(format!("the store refused it: {why}"))]),

@@ -15,6 +15,7 @@ use moderato_store::{Contact, DirectorySnapshot, NewRecord, StoreError};
 
 use crate::Worker;
 use crate::evaluate::{Item, Origin};
+use crate::tally::Tally;
 use crate::unpack::NewComment;
 
 /// How long facts may take while the store answers. Judging without them is marked as degraded.
@@ -90,6 +91,8 @@ impl Worker {
     ) -> (Vec<NewRecord>, Vec<Origin>) {
         let bench = Bench {
             rules: self.deps.rules.current(),
+            shadow: self.deps.rules.shadow(),
+            tally: Arc::clone(&self.tally),
             directory: self.deps.directory.snapshot(),
             now: self.deps.clock.now(),
             metrics: Arc::clone(&self.deps.metrics),
@@ -108,6 +111,8 @@ impl Worker {
 /// Everything a judgement needs, for one batch.
 struct Bench {
     rules: Arc<CompiledRuleSet>,
+    shadow: Option<Arc<CompiledRuleSet>>,
+    tally: Arc<Tally>,
     directory: Arc<DirectorySnapshot>,
     now: Timestamp,
     metrics: Arc<Metrics>,
@@ -120,6 +125,9 @@ impl Bench {
         let facts = self.facts_of(&comment.site, author);
         let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules, &comment, &facts)))
             .unwrap_or_else(|_| self.panicked());
+        if let Some(shadow) = &self.shadow {
+            self.tally.compare(shadow, &comment, &facts, &evaluation);
+        }
         let site = self.directory.sites.get(&comment.site);
         let mode = site.map(|site| site.settings.mode).unwrap_or_default();
         let state = State::after(mode, &evaluation);

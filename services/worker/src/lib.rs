@@ -9,11 +9,13 @@
 //! | `judge` | facts in, evaluation out; a panic becomes REVIEW |
 //! | `commit` | one transaction; waits while the store is away |
 //! | `in_hand` | which messages are being worked on, for the age metric |
+//! | `tally` | what rules did; the shadow rule set beside the one in force |
 
 mod commit;
 mod evaluate;
 mod in_hand;
 mod judge;
+mod tally;
 mod unpack;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::in_hand::InHand;
+use crate::tally::Tally;
 
 /// What a worker needs.
 #[derive(Debug, Clone)]
@@ -79,14 +82,16 @@ impl Default for WorkerOptions {
 struct Worker {
     deps: WorkerDeps,
     in_hand: InHand,
+    tally: Arc<Tally>,
 }
 
 /// Works until shutdown is requested and everything in hand is acknowledged.
 pub async fn run(deps: WorkerDeps) {
     let options = deps.options;
     let Some(mut consumer) = attach(&deps).await else { return };
-    let worker = Arc::new(Worker { in_hand: InHand::default(), deps });
+    let worker = Arc::new(Worker { in_hand: InHand::default(), tally: Arc::default(), deps });
     let ages = tokio::spawn(Arc::clone(&worker).report_ages());
+    let tallies = tokio::spawn(Arc::clone(&worker).report_tally());
     let permits = Arc::new(Semaphore::new(options.batches_in_flight));
     let mut batches = JoinSet::new();
 
@@ -113,6 +118,8 @@ pub async fn run(deps: WorkerDeps) {
         tracing::warn!("work in hand was not finished in time; it will be delivered again");
     }
     ages.abort();
+    tallies.abort();
+    worker.flush_last_tally().await;
 }
 
 async fn attach(deps: &WorkerDeps) -> Option<Box<dyn Consumer>> {
