@@ -4,10 +4,11 @@ use std::path::Path;
 
 use prost::Message as _;
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "moderato/types/v1/types.proto",
     "moderato/ingest/v1/ingest.proto",
     "moderato/query/v1/query.proto",
+    "moderato/rules/v1/rules.proto",
     "moderato/internal/v1/internal.proto",
 ];
 

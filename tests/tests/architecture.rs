@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("moderato-ingest", &["domain", "engine", "api", "access", "queue", "store", "runtime"]),
     ("moderato-worker", &["domain", "engine", "api", "queue", "store", "runtime"]),
     ("moderato-query", &["domain", "api", "access", "store", "runtime"]),
+    ("moderato-console", &["domain", "engine", "api", "access", "store", "runtime"]),
 ];
 
 /// Crates that do I/O or need an executor: the pure crates have none of them.

@@ -38,6 +38,9 @@ pub mod pb {
     pub mod query {
         tonic::include_proto!("moderato.query.v1");
     }
+    pub mod rules {
+        tonic::include_proto!("moderato.rules.v1");
+    }
     pub mod internal {
         tonic::include_proto!("moderato.internal.v1");
     }

@@ -19,9 +19,14 @@ pub const fn grpc_code(code: ErrorCode) -> Code {
         }
         ErrorCode::KeyMissing | ErrorCode::KeyRejected => Code::Unauthenticated,
         ErrorCode::PermissionDenied => Code::PermissionDenied,
-        ErrorCode::SiteNotFound | ErrorCode::CommentNotFound | ErrorCode::VerdictNotFound => Code::NotFound,
+        ErrorCode::SiteNotFound
+        | ErrorCode::CommentNotFound
+        | ErrorCode::VerdictNotFound
+        | ErrorCode::RuleSetNotFound => Code::NotFound,
         ErrorCode::ContentConflict => Code::AlreadyExists,
-        ErrorCode::RevisionStale | ErrorCode::AlreadySettled => Code::FailedPrecondition,
+        ErrorCode::RevisionStale | ErrorCode::AlreadySettled | ErrorCode::RuleSetUnfit => {
+            Code::FailedPrecondition
+        }
         ErrorCode::MessageTooLarge | ErrorCode::QueueFull | ErrorCode::Overloaded => Code::ResourceExhausted,
         ErrorCode::QueueUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ShuttingDown => {
             Code::Unavailable

@@ -91,7 +91,8 @@ fn signal(signal: Signal) -> pb::Signal {
     }
 }
 
-fn spans(spans: Vec<Span>) -> Vec<pb::Span> {
+/// Ranges of original texts.
+pub fn spans(spans: Vec<Span>) -> Vec<pb::Span> {
     let field = |field| match field {
         Field::Body => pb::Field::Body,
         Field::AuthorName => pb::Field::AuthorName,

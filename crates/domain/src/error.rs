@@ -27,6 +27,11 @@ pub enum ErrorCode {
     RevisionStale,
     /// A human decision or withdrawal already settled this.
     AlreadySettled,
+    /// No such rule set.
+    RuleSetNotFound,
+    /// The rule set does not compile with this release or fails its own tests, or there is none to
+    /// roll back to. What was in force stays.
+    RuleSetUnfit,
     /// The page or resume token was not issued for this request.
     TokenInvalid,
     /// The work queue is full; nothing was accepted.
@@ -47,7 +52,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedMessage,
         Self::MessageTooLarge,
         Self::InvalidFields,
@@ -60,6 +65,8 @@ impl ErrorCode {
         Self::ContentConflict,
         Self::RevisionStale,
         Self::AlreadySettled,
+        Self::RuleSetNotFound,
+        Self::RuleSetUnfit,
         Self::TokenInvalid,
         Self::QueueFull,
         Self::QueueUnavailable,
@@ -85,6 +92,8 @@ impl ErrorCode {
             Self::ContentConflict => "CONTENT_CONFLICT",
             Self::RevisionStale => "REVISION_STALE",
             Self::AlreadySettled => "ALREADY_SETTLED",
+            Self::RuleSetNotFound => "RULE_SET_NOT_FOUND",
+            Self::RuleSetUnfit => "RULE_SET_UNFIT",
             Self::TokenInvalid => "TOKEN_INVALID",
             Self::QueueFull => "QUEUE_FULL",
             Self::QueueUnavailable => "QUEUE_UNAVAILABLE",

@@ -99,7 +99,8 @@ pub struct Score(f64);
 impl Score {
     /// A score, rounded to hundredths; not-a-number becomes zero.
     pub fn new(points: f64) -> Self {
-        if points.is_finite() { Self((points * 100.0).round() / 100.0) } else { Self(0.0) }
+        // Plus zero: a negative zero, such as the sum of no points, would not be stored as one.
+        if points.is_finite() { Self((points * 100.0).round() / 100.0 + 0.0) } else { Self(0.0) }
     }
 
     /// The points.
@@ -204,7 +205,7 @@ impl Reason {
 }
 
 /// One engine run over one comment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     /// The recommendation.
     pub action: Action,

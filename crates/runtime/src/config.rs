@@ -79,7 +79,7 @@ impl Config {
 
     /// Whether this process has a gRPC door.
     pub fn has_grpc_door(&self) -> bool {
-        self.runs(ServeRole::Ingest) || self.runs(ServeRole::Query)
+        self.roles.iter().any(|role| *role != ServeRole::Worker)
     }
 
     /// As a TOML document, with passwords left out.
@@ -97,19 +97,22 @@ pub enum ServeRole {
     Ingest,
     /// Answers questions about comments.
     Query,
+    /// Where people change rule sets.
+    Console,
     /// Judges comments.
     Worker,
 }
 
 impl ServeRole {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Ingest, Self::Query, Self::Worker];
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Query, Self::Console, Self::Worker];
 
     /// The role as text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Query => "query",
+            Self::Console => "console",
             Self::Worker => "worker",
         }
     }

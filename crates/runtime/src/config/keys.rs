@@ -81,7 +81,9 @@ impl Accepts {
             Count { min, max: i64::MAX } => format!("a whole number of at least {min}"),
             Count { min, max } => format!("a whole number from {min} to {max}"),
             OneOf(words) => format!("one of \"{}\"", words.join("\", \"")),
-            Roles => "a list of \"ingest\", \"query\" and \"worker\", each at most once".to_owned(),
+            Roles => {
+                "a list of \"ingest\", \"query\", \"console\" and \"worker\", each at most once".to_owned()
+            }
         }
     }
 

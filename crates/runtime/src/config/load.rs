@@ -11,6 +11,7 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("MODERATO_CONFIG", "the configuration file"),
     ("MODERATO_ENDPOINT", "where the client commands connect"),
     ("MODERATO_QUERY_ENDPOINT", "where the client commands ask for verdicts, if elsewhere"),
+    ("MODERATO_CONSOLE_ENDPOINT", "where the client commands ask for explanations, if elsewhere"),
     ("MODERATO_SITE", "the site of the client commands"),
     ("MODERATO_API_KEY", "the API key of the client commands"),
 ];
