@@ -11,6 +11,7 @@ use moderato_api::pb::ingest::SubmitCommentRequest;
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
 use moderato_api::pb::query::CountPublishedCommentsRequest;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
+use moderato_api::pb::rules::rule_set_service_client::RuleSetServiceClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -140,8 +141,11 @@ impl Deployment {
         let role = self.role(name);
         let mut command = self.command();
         command.arg("serve").arg("--data-dir").arg(self.data_dir());
-        if role.name != "all" {
-            command.args(["--roles", role.name]);
+        match role.name {
+            "all" => {}
+            // One process less to start: the console reads the same store as the query role.
+            "query" => _ = command.args(["--roles", "query,console"]),
+            name => _ = command.args(["--roles", name]),
         }
         command.args(["--listen", &format!("127.0.0.1:{}", role.grpc_port)]);
         command.args(["--health-listen", &format!("127.0.0.1:{}", role.health_port)]);
@@ -273,6 +277,11 @@ impl Deployment {
         QueryServiceClient::new(self.wire("query", key))
     }
 
+    /// A client of the rule-set service with this key.
+    pub fn rules_as(&self, key: &str) -> RuleSetServiceClient<Wire> {
+        RuleSetServiceClient::new(self.wire("query", Some(key)))
+    }
+
     fn wire(&self, role: &'static str, key: Option<&str>) -> Wire {
         let mut endpoint = Endpoint::from_shared(self.endpoint(role)).expect("a URL");
         if let Some(file) = self.setting(CERTIFICATE) {
@@ -307,6 +316,7 @@ impl Deployment {
         command.envs(self.environment.iter().cloned()).current_dir(self.folder.path());
         command.env("MODERATO_ENDPOINT", self.endpoint("ingest"));
         command.env("MODERATO_QUERY_ENDPOINT", self.endpoint("query"));
+        command.env("MODERATO_CONSOLE_ENDPOINT", self.endpoint("query"));
         command
     }
 

@@ -54,6 +54,7 @@ fn first_site_lines(config: &Config, doors: Doors, first: &FirstSite) {
     let credentials = Credentials {
         endpoint: endpoint(config, local(address)),
         query_endpoint: None,
+        console_endpoint: None,
         site: first.site.to_string(),
         key: first.key.expose().to_owned(),
         ca: trusted(config),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
+use moderato_api::pb::rules::rule_set_service_client::RuleSetServiceClient;
 use moderato_domain::{CommentId, CommentName, SiteId};
 use serde::{Deserialize, Serialize};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -31,6 +32,9 @@ pub(crate) struct ConnectionArgs {
     /// Where the query role listens, if that is not where the ingest role does
     #[arg(long, env = "MODERATO_QUERY_ENDPOINT", value_name = "URL", help_heading = "Connection")]
     query_endpoint: Option<String>,
+    /// Where the console role listens, if that is not where the ingest role does
+    #[arg(long, env = "MODERATO_CONSOLE_ENDPOINT", value_name = "URL", help_heading = "Connection")]
+    console_endpoint: Option<String>,
     /// The site to act on
     #[arg(long, env = "MODERATO_SITE", value_name = "ID", help_heading = "Connection")]
     site: Option<String>,
@@ -59,6 +63,9 @@ pub(crate) struct Credentials {
     /// Where the query role listens, if elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_endpoint: Option<String>,
+    /// Where the console role listens, if elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_endpoint: Option<String>,
     /// The site to act on.
     pub site: String,
     /// The API key.
@@ -82,11 +89,12 @@ impl Interceptor for Bearer {
 /// A channel that carries the key.
 pub(crate) type Authorized = InterceptedService<Channel, Bearer>;
 
-/// Both services of one installation, and the site to act on.
+/// The services of one installation, and the site to act on.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub ingest: IngestServiceClient<Authorized>,
     pub query: QueryServiceClient<Authorized>,
+    pub rules: RuleSetServiceClient<Authorized>,
     pub site: SiteId,
     pub data_dir: PathBuf,
 }
@@ -107,6 +115,10 @@ impl ConnectionArgs {
             .query_endpoint
             .clone()
             .or_else(|| kept.as_ref().and_then(|kept| kept.query_endpoint.clone()));
+        let console_endpoint = self
+            .console_endpoint
+            .clone()
+            .or_else(|| kept.as_ref().and_then(|kept| kept.console_endpoint.clone()));
         let site = pick(&self.site, kept.as_ref().map(|kept| kept.site.clone()), "site")?;
         let key = pick(&self.api_key, kept.as_ref().map(|kept| kept.key.clone()), "api-key")?;
         let site = SiteId::parse(site.strip_prefix("sites/").unwrap_or(&site))?;
@@ -120,9 +132,15 @@ impl ConnectionArgs {
             Some(elsewhere) => connect(&elsewhere, ca.as_deref()).await?,
             None => channel.clone(),
         };
+        // Connected when it is used: most commands do not.
+        let console_channel = match console_endpoint {
+            Some(elsewhere) => endpoint_of(&elsewhere, ca.as_deref())?.connect_lazy(),
+            None => channel.clone(),
+        };
         Ok(Client {
             ingest: IngestServiceClient::with_interceptor(channel, Bearer(bearer.clone())),
-            query: QueryServiceClient::with_interceptor(query_channel, Bearer(bearer)),
+            query: QueryServiceClient::with_interceptor(query_channel, Bearer(bearer.clone())),
+            rules: RuleSetServiceClient::with_interceptor(console_channel, Bearer(bearer)),
             site,
             data_dir,
         })
@@ -165,6 +183,12 @@ pub(crate) fn read_credentials(data_dir: &Path) -> anyhow::Result<Option<Credent
 }
 
 async fn connect(endpoint: &str, ca: Option<&Path>) -> anyhow::Result<Channel> {
+    endpoint_of(endpoint, ca)?.connect().await.map_err(|error| {
+        anyhow!("nobody answers at {endpoint}: {}; is `moderato serve` running?", causes(&error))
+    })
+}
+
+fn endpoint_of(endpoint: &str, ca: Option<&Path>) -> anyhow::Result<Endpoint> {
     let endpoint = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
     let mut builder = Endpoint::from_shared(endpoint.clone())
         .with_context(|| format!("{} is not an address such as http://127.0.0.1:50051", visible(&endpoint)))?
@@ -178,9 +202,7 @@ async fn connect(endpoint: &str, ca: Option<&Path>) -> anyhow::Result<Channel> {
         let pem = std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?;
         builder = builder.tls_config(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))?;
     }
-    builder.connect().await.map_err(|error| {
-        anyhow!("nobody answers at {endpoint}: {}; is `moderato serve` running?", causes(&error))
-    })
+    Ok(builder)
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

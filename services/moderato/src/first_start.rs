@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use moderato_access::ApiKeySecret;
+use moderato_console::{DeskError, RuleDesk};
 use moderato_domain::{
     Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds,
 };
@@ -60,23 +61,37 @@ async fn has_keys(store: &dyn Store) -> anyhow::Result<bool> {
 }
 
 /// The rules in force: those of the configured file, else the active ones, else the starter set.
-pub(crate) async fn rules(store: &dyn Store, config: &Rules) -> anyhow::Result<CompiledRuleSet> {
+pub(crate) async fn rules(desk: &RuleDesk, config: &Rules) -> anyhow::Result<CompiledRuleSet> {
     if let Some(file) = &config.file {
         let (document, compiled) = read_rules(file, config.guidelines.as_deref())?;
-        activate(store, &document).await?;
+        let in_file = || format!("the rules in {}", file.display());
+        put_in_force(desk, &document).await.with_context(in_file)?;
         return Ok(compiled);
     }
-    if let Some(version) = store.rules_in_force().await?.active {
-        let document = store
-            .rule_set(&version)
-            .await?
-            .ok_or_else(|| anyhow!("the rule set {version} is active but not in the store"))?;
-        return compile(&document.document, &document.guidelines)
-            .with_context(|| format!("the active rule set {version} does not compile with this release; activate another with `moderato rules activate FILE`"));
+    if let Some(version) = desk.store().rules_in_force().await?.active {
+        let stored = desk.stored(&version).await.map_err(plain);
+        return Ok(stored
+            .with_context(|| format!("the active rule set {version} does not compile with this release; activate another with `moderato rules activate FILE`"))?
+            .rules);
     }
     let compiled = builtin_rules()?;
-    activate(store, &as_document(&compiled, STARTER_RULES, STARTER_GUIDELINES)).await?;
+    put_in_force(desk, &as_document(&compiled, STARTER_RULES, STARTER_GUIDELINES)).await?;
     Ok(compiled)
+}
+
+async fn put_in_force(desk: &RuleDesk, document: &RuleSetDocument) -> anyhow::Result<()> {
+    // Several processes may start at once: storing or activating what is there changes nothing.
+    desk.store().put_rule_set(document).await?;
+    desk.activate(Slot::Active, &document.version).await.map_err(plain)?;
+    Ok(())
+}
+
+/// A failing store as itself, so that the start can wait for it.
+fn plain(error: DeskError) -> anyhow::Error {
+    match error {
+        DeskError::Store(error) => error.into(),
+        other => other.into(),
+    }
 }
 
 /// Reads and compiles a rule set with its guidelines (the built-in ones if none are given).
@@ -106,16 +121,6 @@ pub(crate) fn builtin_rules() -> anyhow::Result<CompiledRuleSet> {
 pub(crate) fn compile(rules: &str, guidelines: &str) -> anyhow::Result<CompiledRuleSet> {
     let guidelines = Guidelines::parse(guidelines).context("the guidelines")?;
     Ok(CompiledRuleSet::compile(rules, &guidelines)?)
-}
-
-/// Stores a rule set and puts it in force, unless it is.
-pub(crate) async fn activate(store: &dyn Store, document: &RuleSetDocument) -> anyhow::Result<bool> {
-    if store.rules_in_force().await?.active.as_ref() == Some(&document.version) {
-        return Ok(false);
-    }
-    store.put_rule_set(document).await?;
-    store.activate_rule_set(Slot::Active, &document.version, SystemClock.now()).await?;
-    Ok(true)
 }
 
 fn as_document(compiled: &CompiledRuleSet, rules: &str, guidelines: &str) -> RuleSetDocument {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moderato_engine::{ActiveRules, CompiledRuleSet};
+use moderato_engine::ActiveRules;
 use moderato_queue::Queue;
 use moderato_runtime::health::Readiness;
 use moderato_runtime::metrics::{Metrics, PlaceLabel};
@@ -12,10 +12,7 @@ use moderato_store::{Directory, REFRESH_EVERY, Store};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::first_start::compile;
-
-/// How long an activated rule set waits at most before it judges.
-const RULES_EVERY: Duration = Duration::from_secs(2);
+use crate::follow_rules::follow_rules;
 
 /// How old readiness and the queue's gauges may be.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -41,7 +38,7 @@ pub(crate) struct Kept {
 pub(crate) fn start(kept: &Kept) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(refresh_directory(kept.clone()));
-    loops.spawn(follow_rules(kept.clone()));
+    loops.spawn(follow_rules(Arc::clone(&kept.store), Arc::clone(&kept.rules)));
     if let Some(queue) = &kept.queue {
         loops.spawn(watch_queue(kept.clone(), Arc::clone(queue)));
     }
@@ -64,40 +61,6 @@ async fn refresh_directory(kept: Kept) {
             tracing::warn!(%error, "sites and keys cannot be refreshed; the ones in memory stay in force");
         }
         fresh = refreshed.is_ok();
-    }
-}
-
-/// The rule set in force. One that does not compile is reported once and not activated.
-async fn follow_rules(kept: Kept) {
-    let mut ticks = every(RULES_EVERY);
-    let mut refused = None;
-    loop {
-        ticks.tick().await;
-        // A store that is away is reported elsewhere.
-        let Ok(Some(version)) = kept.store.rules_in_force().await.map(|in_force| in_force.active) else {
-            continue;
-        };
-        if version == *kept.rules.current().version() || refused.as_ref() == Some(&version) {
-            continue;
-        }
-        let Ok(Some(document)) = kept.store.rule_set(&version).await else { continue };
-        let compiled: Result<anyhow::Result<CompiledRuleSet>, _> =
-            tokio::task::spawn_blocking(move || compile(&document.document, &document.guidelines)).await;
-        match compiled {
-            Ok(Ok(compiled)) => {
-                tracing::info!(rule_set.version = %version, "rule set in force");
-                kept.rules.replace(compiled);
-            }
-            Ok(Err(error)) => {
-                let stays = kept.rules.current().version().to_string();
-                tracing::error!(rule_set.version = %version, rule_set.stays = stays, "rule set does not compile: {error:#}");
-                refused = Some(version);
-            }
-            Err(panic) => {
-                tracing::error!(rule_set.version = %version, %panic, "compiling the rule set panicked");
-                refused = Some(version);
-            }
-        }
     }
 }
 
@@ -137,7 +100,7 @@ fn flatten<E: std::fmt::Display>(
 }
 
 /// Ticks from one period on; a process that was stopped does not catch up.
-fn every(period: Duration) -> tokio::time::Interval {
+pub(crate) fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();

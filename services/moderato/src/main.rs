@@ -5,7 +5,7 @@
 //! | `serve` | the roles of a process, from opening the doors to the last acknowledgement |
 //! | `compose` | the one place that names backends |
 //! | `first_start` | rules, site and key before anything is served |
-//! | `loops` | sites, keys, rules, gauges kept fresh |
+//! | `loops`, `follow_rules` | sites, keys, gauges, rules kept fresh |
 //! | `announce` | what `serve` tells its operator |
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
@@ -26,6 +26,7 @@ mod config_args;
 mod config_cmd;
 mod evaluate;
 mod first_start;
+mod follow_rules;
 mod import;
 mod import_rules;
 mod keys;
@@ -77,7 +78,7 @@ enum Command {
     /// Creates, lists and changes sites
     #[command(subcommand)]
     Sites(sites::SitesCommand),
-    /// Checks rule sets and puts them in force
+    /// Checks, tries and activates rule sets, and says what they do
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     /// Checks and prints the configuration

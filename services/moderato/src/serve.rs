@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use moderato_console::{ConsoleDeps, RuleDesk};
 use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
 use moderato_ingest::{IngestDeps, IngestOptions};
@@ -39,7 +40,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
                         moderato serve --roles worker --config /etc/moderato.toml"
 )]
 pub(crate) struct ServeArgs {
-    /// Roles of this process: ingest, query, worker
+    /// Roles of this process: ingest, query, console, worker
     #[arg(long, value_name = "ROLE,…")]
     roles: Option<String>,
     /// Address of the gRPC door; port 0 takes a free one
@@ -142,7 +143,8 @@ async fn prepare(
     config: &Config,
     backends: &Backends,
 ) -> anyhow::Result<(CompiledRuleSet, Option<FirstSite>)> {
-    let rules = first_start::rules(&*backends.store, &config.rules).await?;
+    let desk = RuleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock));
+    let rules = first_start::rules(&desk, &config.rules).await?;
     let makes_site = config.runs(ServeRole::Ingest);
     let first_site = if makes_site { first_start::site(&*backends.store).await? } else { None };
     Ok((rules, first_site))
@@ -176,7 +178,7 @@ impl Process {
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
             // Ingest accepts from memory and queue alone.
-            needs_store: config.runs(ServeRole::Query) || config.runs(ServeRole::Worker),
+            needs_store: config.roles.iter().any(|role| *role != ServeRole::Ingest),
         };
         let loops = loops::start(&kept);
 
@@ -231,6 +233,9 @@ impl Process {
         if self.config.runs(ServeRole::Query) {
             door = door.with(moderato_query::service(self.query(kept)), &["process", "store"]);
         }
+        if self.config.runs(ServeRole::Console) {
+            door = door.with(moderato_console::service(self.console(kept)), &["process", "store"]);
+        }
         door
     }
 
@@ -268,6 +273,15 @@ impl Process {
             metrics: Arc::clone(&self.metrics),
             shutdown: self.shutdown.clone(),
             options: QueryOptions { max_waiters: limits.max_waiters, max_watchers: limits.max_watchers },
+        }
+    }
+
+    fn console(&self, kept: &Kept) -> ConsoleDeps {
+        ConsoleDeps {
+            store: Arc::clone(&kept.store),
+            directory: Arc::clone(&kept.directory),
+            clock: Arc::new(SystemClock),
+            shutdown: self.shutdown.clone(),
         }
     }
 

@@ -1,9 +1,14 @@
 //! `moderato comment`: look at a comment, understand its verdict, decide about it.
 
+mod replay;
+mod tree;
+
 use anyhow::{Context as _, bail};
 use moderato_api::pb::query as pb;
+use moderato_api::pb::rules::ExplainCommentRequest;
 use moderato_api::pb::types::Comment;
 use moderato_domain::{Clock as _, Decision, DecisionKind, SiteId, SystemClock};
+use moderato_runtime::config::Config;
 use moderato_store::DecideError;
 
 use crate::client::{self, Client, ConnectionArgs};
@@ -20,7 +25,9 @@ pub(crate) enum CommentCommand {
     /// Shows a comment and its state
     Show(ShowArgs),
     /// Shows why it was judged as it was: every reason, with the matched words marked
-    Explain(ShowArgs),
+    Explain(ExplainArgs),
+    /// Makes a stored verdict again: the result must be the same, or shows what today's rules say
+    Replay(replay::ReplayArgs),
     /// Publishes it
     Approve(DecideArgs),
     /// Hides it: it breaks the guidelines
@@ -61,6 +68,16 @@ pub(crate) struct ShowArgs {
     connection: ConnectionArgs,
 }
 
+/// Which verdict to explain, and how deeply.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    comment: ShowArgs,
+    /// Also what every rule asked, branch by branch (from the console role)
+    #[arg(long)]
+    rules: bool,
+}
+
 /// What to decide, and why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Acts on the store directly, with the service's configuration.\n\nExamples:\n  \
@@ -94,6 +111,7 @@ pub(crate) async fn run(command: CommentCommand) -> anyhow::Result<()> {
         CommentCommand::List(args) => list(args).await,
         CommentCommand::Show(args) => show(args).await,
         CommentCommand::Explain(args) => explain(args).await,
+        CommentCommand::Replay(args) => replay::run(args).await,
         CommentCommand::Approve(args) => decide(args, DecisionKind::Approve).await,
         CommentCommand::Reject(args) => decide(args, DecisionKind::Reject).await,
         CommentCommand::Spam(args) => decide(args, DecisionKind::Spam).await,
@@ -143,9 +161,9 @@ async fn show(args: ShowArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn explain(args: ShowArgs) -> anyhow::Result<()> {
-    let mut client = args.connection.connect().await?;
-    let comment = fetch(&mut client, &args.name).await?;
+async fn explain(args: ExplainArgs) -> anyhow::Result<()> {
+    let mut client = args.comment.connection.connect().await?;
+    let comment = fetch(&mut client, &args.comment.name).await?;
     let request = pb::GetVerdictRequest { comment: comment.name.clone(), revision: comment.revision };
     let verdict =
         client.query.get_verdict(request).await.map_err(|status| client::explain(&status))?.into_inner();
@@ -153,6 +171,11 @@ async fn explain(args: ShowArgs) -> anyhow::Result<()> {
     let texts = Texts { body: &comment.body, author_name: &author.display_name, author_url: &author.url };
     println!("{}", heading(&comment));
     print!("{}", verdict_text::verdict(&verdict, texts, Detail::Signals, Marks::for_stdout()));
+    if args.rules {
+        let request = ExplainCommentRequest { comment: comment.name.clone(), revision: comment.revision };
+        let explained = client.rules.explain_comment(request).await;
+        print!("{}", tree::told(&explained.map_err(|status| client::explain(&status))?.into_inner()));
+    }
     Ok(())
 }
 
@@ -185,13 +208,7 @@ fn heading(comment: &Comment) -> String {
 
 async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let site = match &args.site {
-        Some(site) => Some(SiteId::parse(site)?),
-        None => {
-            client::read_credentials(&config.data_dir)?.map(|kept| SiteId::parse(&kept.site)).transpose()?
-        }
-    };
-    let name = client::comment_name(&args.name, site.as_ref())?;
+    let name = client::comment_name(&args.name, known_site(args.site.as_deref(), &config)?.as_ref())?;
     let (store, closing) = compose::store(&config).await?;
     let comment = store.comment(&name).await?.with_context(|| format!("there is no comment {name}"))?;
     if args.revision.is_some_and(|wanted| wanted != comment.revision.get()) {
@@ -213,4 +230,14 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
     println!("{}: {} → {}", decided.name, comment.state.as_str(), decided.state.as_str());
     closing.close().await;
     Ok(())
+}
+
+/// The site of a short id: the one given, else the one in `cli.toml`.
+fn known_site(given: Option<&str>, config: &Config) -> anyhow::Result<Option<SiteId>> {
+    match given {
+        Some(site) => Ok(Some(SiteId::parse(site)?)),
+        None => Ok(client::read_credentials(&config.data_dir)?
+            .map(|kept| SiteId::parse(&kept.site))
+            .transpose()?),
+    }
 }
