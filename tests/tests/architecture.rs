@@ -17,10 +17,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("moderato-store", &["domain"]),
     ("moderato-store-postgres", &["domain", "store"]),
     ("moderato-store-sqlite", &["domain", "store", "queue"]),
+    ("moderato-facts", &["domain", "store"]),
     ("moderato-access", &["domain", "store", "api"]),
     ("moderato-runtime", &["domain"]),
-    ("moderato-ingest", &["domain", "engine", "api", "access", "queue", "store", "runtime"]),
-    ("moderato-worker", &["domain", "engine", "api", "queue", "store", "runtime"]),
+    ("moderato-ingest", &["domain", "engine", "api", "access", "facts", "queue", "store", "runtime"]),
+    ("moderato-worker", &["domain", "engine", "api", "facts", "queue", "store", "runtime"]),
     ("moderato-query", &["domain", "api", "access", "store", "runtime"]),
     ("moderato-console", &["domain", "engine", "api", "access", "store", "runtime"]),
 ];

@@ -1,117 +1,194 @@
-//! What is known about an author before a comment is judged, and how authors are recognised
-//! without keeping their addresses.
+//! What is known before a comment is judged.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::fmt;
+use std::time::Duration;
 
-use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::comment::Comment;
-use crate::site::PrivacyKey;
+use crate::identity::TextFingerprint;
 
-/// Who wrote a comment, as far as the site can tell: a keyed hash (HMAC-SHA-256, first 16 bytes) of
-/// the platform's user id, else the mail address, else the IP prefix with the typed name. An address
-/// that the platform confirmed and the same one typed by a stranger are two authors: a stranger can
-/// neither use nor spoil the name of the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuthorKey([u8; 16]);
-
-impl AuthorKey {
-    /// The strongest identity the comment carries; `None` if it carries none at all.
-    pub fn of(comment: &Comment, key: &PrivacyKey) -> Option<Self> {
-        let author = &comment.author;
-        if let Some(user) = &author.user_id {
-            return Some(Self(keyed_hash(key, "user", user.as_bytes())));
-        }
-        if let Some(email) = &author.email {
-            let label = if comment.circumstances.verified { "confirmed-mail" } else { "mail" };
-            return Some(Self(keyed_hash(key, label, email.normalized().as_bytes())));
-        }
-        let ip = comment.client.ip?;
-        let mut guest = ip_prefix(ip);
-        let _ = write!(guest, "|{}", author.display_name.to_lowercase());
-        Some(Self(keyed_hash(key, "guest", guest.as_bytes())))
-    }
-
-    /// Takes back a stored key.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The key's bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
+/// A fact that can be asked for before judging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKind {
+    /// [`Facts::author`].
+    Author,
+    /// [`Facts::history`].
+    History,
+    /// [`Rates::author`].
+    AuthorRate,
+    /// [`Rates::network`].
+    NetworkRate,
+    /// [`Rates::thread`].
+    ThreadRate,
+    /// [`Facts::repeats`].
+    Repeats,
+    /// [`Facts::thread`].
+    Thread,
+    /// [`Facts::block_lists`].
+    BlockLists,
+    /// [`Facts::guidelines`].
+    Guidelines,
 }
 
-/// HMAC-SHA-256 of `label`, a zero byte and `value` under the site's key, first 16 bytes.
-pub fn keyed_hash(key: &PrivacyKey, label: &str, value: &[u8]) -> [u8; 16] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes any key length");
-    mac.update(label.as_bytes());
-    mac.update(&[0]);
-    mac.update(value);
-    let digest = mac.finalize().into_bytes();
-    let mut out = [0; 16];
-    out.copy_from_slice(&digest[..16]);
-    out
-}
+impl FactKind {
+    /// Every fact.
+    pub const ALL: [Self; 9] = [
+        Self::Author,
+        Self::History,
+        Self::AuthorRate,
+        Self::NetworkRate,
+        Self::ThreadRate,
+        Self::Repeats,
+        Self::Thread,
+        Self::BlockLists,
+        Self::Guidelines,
+    ];
 
-/// The network an address belongs to: /24 of IPv4, /48 of IPv6 (the sizes Isso uses).
-pub fn ip_prefix(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
+    /// How verdicts call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Author => "facts.author",
+            Self::History => "facts.history",
+            Self::AuthorRate => "facts.author_rate",
+            Self::NetworkRate => "facts.network_rate",
+            Self::ThreadRate => "facts.thread_rate",
+            Self::Repeats => "facts.repeats",
+            Self::Thread => "facts.thread",
+            Self::BlockLists => "facts.block_lists",
+            Self::Guidelines => "facts.guidelines",
         }
     }
 }
 
-/// Recognises the same text again: the first 8 bytes of the SHA-256 of the body in lower case with
-/// white space folded, so that re-spacing a text does not make it new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TextFingerprint(i64);
+/// Which facts are asked for. What no rule uses is neither asked for nor kept for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FactSet(u16);
 
-impl TextFingerprint {
-    /// The fingerprint of a body.
-    pub fn of(body: &str) -> Self {
-        let mut text = Vec::with_capacity(body.len() + 1);
-        for word in body.split_whitespace() {
-            if word.is_ascii() {
-                text.extend(word.bytes().map(|byte| byte.to_ascii_lowercase()));
-            } else {
-                let lower = word.chars().flat_map(char::to_lowercase);
-                lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
-            }
-            text.push(b' ');
+impl FactSet {
+    /// No facts.
+    pub const NONE: Self = Self(0);
+    /// Every fact.
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// This set and one more fact.
+    #[must_use]
+    pub const fn with(self, fact: FactKind) -> Self {
+        Self(self.0 | 1 << fact as u8)
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the fact is asked for.
+    pub const fn contains(self, fact: FactKind) -> bool {
+        self.0 & (1 << fact as u8) != 0
+    }
+
+    /// The facts in it.
+    pub fn iter(self) -> impl Iterator<Item = FactKind> {
+        FactKind::ALL.into_iter().filter(move |fact| self.contains(*fact))
+    }
+}
+
+/// What was known before a comment was judged. Stored with the verdict, so that judging can be
+/// repeated. What was not asked for is absent, and so is what could not be had (then
+/// [`missing`](Self::missing) says so).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The time that "within 24 hours" is counted back from.
+    pub now: Timestamp,
+    /// What the site knows about the author; absent also if the author was never seen or has no
+    /// identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<AuthorFacts>,
+    /// What became of the author's newest comments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+    /// How fast comments come.
+    #[serde(default, skip_serializing_if = "Rates::is_unknown")]
+    pub rates: Rates,
+    /// Where the text was seen before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
+    /// What readers see on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ThreadFacts>,
+    /// The public block lists (DNSBL zones) that list the client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_lists: Option<Vec<String>>,
+    /// The version of the guidelines that the site asks authors to accept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidelines: Option<String>,
+    /// Facts that were asked for and could not be had. They mark the evaluation as degraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingFact>,
+}
+
+impl Facts {
+    /// No facts, and none were to be had: a first comment.
+    pub const fn none(now: Timestamp) -> Self {
+        Self {
+            now,
+            author: None,
+            history: None,
+            rates: Rates { author: None, network: None, thread: None },
+            repeats: None,
+            thread: None,
+            block_lists: None,
+            guidelines: None,
+            missing: Vec::new(),
         }
-        let digest = Sha256::digest(&text);
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&digest[..8]);
-        Self(i64::from_be_bytes(bytes))
     }
 
-    /// Takes back a stored fingerprint.
-    pub const fn from_i64(value: i64) -> Self {
-        Self(value)
+    /// Whether the fact was asked for and could not be had.
+    pub fn lacks(&self, fact: FactKind) -> bool {
+        self.missing.iter().any(|missing| missing.fact == fact)
     }
+}
 
-    /// The fingerprint as a number.
-    pub const fn as_i64(self) -> i64 {
-        self.0
+/// A fact that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingFact {
+    /// Which.
+    pub fact: FactKind,
+    /// Why, such as `timeout`.
+    pub why: String,
+    /// What follows.
+    pub policy: MissingPolicy,
+}
+
+impl fmt::Display for MissingFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let effect = match self.policy {
+            MissingPolicy::Open => "",
+            MissingPolicy::Hold => "; held for it",
+            MissingPolicy::Closed => "; rejected for it",
+        };
+        write!(f, "{} skipped: {}{effect}", self.fact.as_str(), self.why)
     }
+}
+
+/// What follows for a comment if a fact that its rules use cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingPolicy {
+    /// It is judged without.
+    #[default]
+    Open,
+    /// A human has to look.
+    Hold,
+    /// It is rejected.
+    Closed,
 }
 
 /// What the store knows about an author on this site. Absent: the author was never seen, or has no
 /// identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorFacts {
     /// Comments recorded, of any outcome.
     pub comments: i64,
@@ -126,3 +203,93 @@ pub struct AuthorFacts {
     /// The text of the newest comment.
     pub last_text: TextFingerprint,
 }
+
+/// How long recent comments are remembered one by one: a spam campaign runs for days.
+pub const RECENT_WINDOW: Duration = Duration::from_hours(7 * 24);
+
+/// Comments of an author that [`History`] looks at.
+pub const HISTORY_MAX: u32 = 20;
+
+/// Comments that one rate counts at most; more is "at least as many".
+pub const RATE_MAX: u32 = 256;
+
+/// Texts that are compared with a new one at most, for each of its probes; the newest ones.
+pub const CANDIDATES_MAX: u32 = 64;
+
+/// What became of the author's newest [`HISTORY_MAX`] comments within [`RECENT_WINDOW`]. What still
+/// waits, or was withdrawn, does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// Published or rejected.
+    pub settled: u32,
+    /// Rejected, as spam or otherwise.
+    pub rejected: u32,
+}
+
+/// How fast comments come: how many came before this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rates {
+    /// From the same author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Windows>,
+    /// From the same [network](crate::identity::ip_prefix).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Windows>,
+    /// On the same page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Windows>,
+}
+
+impl Rates {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many comments came within each of [`Windows::SPANS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Windows(pub [u32; 4]);
+
+impl Windows {
+    /// One minute, ten minutes, an hour, a day.
+    pub const SPANS: [Duration; 4] =
+        [Duration::from_mins(1), Duration::from_mins(10), Duration::from_hours(1), Duration::from_hours(24)];
+
+    /// Counts one more comment, that came so long before.
+    pub fn count(&mut self, before: Duration) {
+        for (count, span) in self.0.iter_mut().zip(Self::SPANS) {
+            if before < span {
+                *count = count.saturating_add(1).min(RATE_MAX);
+            }
+        }
+    }
+}
+
+/// Where the same text, or a variant of it, was seen within [`RECENT_WINDOW`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Repeats {
+    /// Other comments of the author on this site.
+    pub author: u32,
+    /// Other comments on this site, whoever wrote them.
+    pub site: u32,
+    /// Those of them that have the very same words.
+    pub identical: u32,
+    /// Other authors who wrote it on this site.
+    pub authors: u32,
+    /// Other sites it was seen on.
+    pub sites: u32,
+}
+
+/// What readers see on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ThreadFacts {
+    /// Published comments, at most [`THREAD_MAX`].
+    pub published: u32,
+    /// When the oldest of them was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+}
+
+/// Published comments of a page that are counted at most: a long page is long.
+pub const THREAD_MAX: u32 = 1_000;

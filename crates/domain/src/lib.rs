@@ -11,7 +11,9 @@
 //! | [`circumstances`] | how a comment came about, as the platform tells |
 //! | [`intake`] | from untrusted draft to [`Comment`], all violations at once |
 //! | [`site`] | a tenant and what it asks of comments |
-//! | [`facts`] | what is known about an author before judging |
+//! | [`facts`] | what is known before judging |
+//! | [`identity`] | how authors are recognised without keeping addresses |
+//! | [`sketch`] | recognising a text and its variants |
 //! | [`verdict`] | evaluation, verdict, reasons with spans, and the state readers see |
 //! | [`decision`] | a human's resolution |
 //! | [`access`] | roles and what each may do |
@@ -26,9 +28,11 @@ pub mod decision;
 pub mod error;
 pub mod explanation;
 pub mod facts;
+pub mod identity;
 pub mod ids;
 pub mod intake;
 pub mod site;
+pub mod sketch;
 pub mod verdict;
 
 pub use access::{Permission, Role};
@@ -38,8 +42,13 @@ pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
 pub use decision::{Decision, DecisionKind};
 pub use error::ErrorCode;
 pub use explanation::{Branch, ExplainedRule, Explanation, MatchedEntry, SeenValue};
-pub use facts::{AuthorFacts, AuthorKey, TextFingerprint};
+pub use facts::{
+    AuthorFacts, FactKind, FactSet, Facts, History, MissingFact, MissingPolicy, Rates, Repeats, ThreadFacts,
+    Windows,
+};
+pub use identity::{AuthorKey, LogKey, TextFingerprint};
 pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};
 pub use intake::{CommentDraft, Violation};
 pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
+pub use sketch::TextSketch;
 pub use verdict::{Action, Evaluation, Field, Reason, Score, Signal, SignalValue, Span, State, Verdict};

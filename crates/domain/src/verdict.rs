@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::facts::Facts;
 use crate::ids::{CommentName, Revision, RuleSetVersion};
 use crate::site::ModerationMode;
 
@@ -239,6 +240,9 @@ pub struct Verdict {
     pub revision: Revision,
     /// What the engine said.
     pub evaluation: Evaluation,
+    /// What was known before; `Facts::none` if there was nothing to know, or an earlier release did not
+    /// keep it.
+    pub facts: Facts,
     /// When.
     pub evaluate_time: Timestamp,
 }

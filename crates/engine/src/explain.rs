@@ -1,9 +1,10 @@
 //! Why, in full: each rule's condition, branch by branch.
 
-use moderato_domain::{Branch, Comment, ExplainedRule, Explanation, MatchedEntry, Score, SeenValue, Span};
+use moderato_domain::{
+    Branch, Comment, ExplainedRule, Explanation, Facts, MatchedEntry, Score, SeenValue, Span,
+};
 
 use crate::analyzers::{Context, Observed, SPANS_MAX, pattern_spans};
-use crate::facts::Facts;
 use crate::pipeline::{conclude, observe, weigh};
 use crate::rules::CompiledRuleSet;
 use crate::rules::eval::holds;

@@ -43,8 +43,9 @@ pub mod language {}
 pub use active::ActiveRules;
 pub use error::{RuleSetError, RuleSetProblem};
 pub use explain::explain;
-pub use facts::Facts;
+pub use facts::sketch;
 pub use guidelines::{Guidelines, GuidelinesError, Section};
+pub use moderato_domain::Facts;
 pub use pipeline::{engine_error, evaluate};
 pub use presets::{PRESETS, Preset};
 pub use rules::CompiledRuleSet;

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use moderato_domain::{Action, Comment, Evaluation, Field, Reason, RuleSetVersion, Score, Span};
+use moderato_domain::{
+    Action, Comment, Evaluation, Facts, Field, MissingPolicy, Reason, RuleSetVersion, Score, Span,
+};
 
 use crate::analyzers::{
     Analyzer, Context, Observed, SPANS_MAX, Value, accounts, author, caps, characters, contacts, handles,
-    length, links, lists, look_up, names, passages, repetition, scripts, streets,
+    length, links, lists, look_up, names, passages, platform, recent, repetition, scripts, streets,
 };
-use crate::facts::Facts;
 use crate::rules::eval::{constant, evidence};
 use crate::rules::expr::Literal;
 use crate::rules::note::Spoken;
@@ -16,7 +17,7 @@ use crate::rules::schema::{FieldId, FieldSet};
 use crate::rules::{CompiledRuleSet, Rule};
 
 /// Every analyzer, in the order in which they run. Only those run whose fields some rule uses.
-const ANALYZERS: [Analyzer; 15] = [
+const ANALYZERS: [Analyzer; 18] = [
     length::ANALYZER,
     links::ANALYZER,
     contacts::ANALYZER,
@@ -31,11 +32,17 @@ const ANALYZERS: [Analyzer; 15] = [
     passages::ANALYZER,
     names::ANALYZER,
     author::ANALYZER,
+    recent::RATE,
+    recent::REPEAT,
+    platform::ANALYZER,
     lists::ANALYZER,
 ];
 
 /// The rule id and category of a comment whose evaluation broke down.
 const ENGINE_ERROR: (&str, &str) = ("engine_error", "engine");
+
+/// The rule id and category of what follows from facts that could not be had.
+const MISSING_FACTS: (&str, &str) = ("missing_facts", "engine");
 
 /// Judges a comment. Pure: the same rules, comment and facts give an equal evaluation, always.
 pub fn evaluate(rules: &CompiledRuleSet, comment: &Comment, facts: &Facts) -> Evaluation {
@@ -79,10 +86,11 @@ pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation
     let matched = rules.matching(seen);
     let (points, sum) = weigh(rules, &matched);
     let score = Score::new(sum);
-    let action = action_of(rules, &matched, score);
+    let action = action_of(rules, &matched, score, context.facts);
     let approved = matched.iter().any(|rule| rule.approves());
     let mut reasons: Vec<Reason> =
         matched.iter().zip(points).map(|(rule, points)| reason(rule, points, context, seen)).collect();
+    reasons.extend(missing_facts(context.facts));
     reasons.sort_by(weightier);
     Evaluation {
         action,
@@ -91,7 +99,7 @@ pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation
         reasons,
         signals: seen.signals(),
         rule_set: rules.version().clone(),
-        degraded: context.facts.unavailable.iter().map(|fact| (*fact).to_owned()).collect(),
+        degraded: context.facts.missing.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -151,12 +159,41 @@ fn with_needs(used: FieldSet) -> FieldSet {
         .fold(used, |all, analyzer| all.union(analyzer.needs))
 }
 
-/// The sternest of what the points say and what rules demand; no further than review while a rule
-/// says never to reject.
-fn action_of(rules: &CompiledRuleSet, matched: &[&Rule], score: Score) -> Action {
+/// The sternest of what the points say, what rules demand and what follows from missing facts; no
+/// further than review while a rule says never to reject.
+fn action_of(rules: &CompiledRuleSet, matched: &[&Rule], score: Score, facts: &Facts) -> Action {
     let by_points = rules.action_of(score.get());
-    let sternest = matched.iter().filter_map(|rule| rule.demands()).fold(by_points, Action::max);
+    let by_rules = matched.iter().filter_map(|rule| rule.demands()).fold(by_points, Action::max);
+    let sternest = by_rules.max(demanded_by_missing(facts));
     if matched.iter().any(|rule| rule.never_reject) { sternest.min(Action::Review) } else { sternest }
+}
+
+/// What the operator wants done with comments of which some fact could not be had.
+fn demanded_by_missing(facts: &Facts) -> Action {
+    let demanded = facts.missing.iter().map(|missing| match missing.policy {
+        MissingPolicy::Open => Action::Allow,
+        MissingPolicy::Hold => Action::Review,
+        MissingPolicy::Closed => Action::Reject,
+    });
+    demanded.max().unwrap_or(Action::Allow)
+}
+
+/// Why a comment is held or rejected for missing facts.
+fn missing_facts(facts: &Facts) -> Option<Reason> {
+    let action = Some(demanded_by_missing(facts)).filter(|action| *action != Action::Allow)?;
+    let held = facts.missing.iter().filter(|missing| missing.policy != MissingPolicy::Open);
+    let note = held.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (rule, category) = MISSING_FACTS;
+    Some(Reason {
+        rule: rule.to_owned(),
+        category: category.to_owned(),
+        guideline: None,
+        score: Score::default(),
+        action: Some(action),
+        message: "Your comment could not be checked completely. Please try again later.".to_owned(),
+        note,
+        spans: Vec::new(),
+    })
 }
 
 fn reason(rule: &Rule, points: f64, context: &Context<'_>, seen: &Observed<'_>) -> Reason {

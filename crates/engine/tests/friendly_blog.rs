@@ -3,7 +3,9 @@
 mod support;
 
 use moderato_domain::Action::{Allow, Reject, Review};
-use moderato_domain::{Action, AuthorFacts, Comment, TextFingerprint, Timestamp};
+use moderato_domain::{
+    Action, AuthorFacts, Comment, FactKind, MissingFact, MissingPolicy, TextFingerprint, Timestamp,
+};
 use moderato_engine::{Facts, evaluate};
 use support::{NOW, comment, judge, rule_ids, signed, starter};
 
@@ -142,7 +144,7 @@ fn known(comment: &Comment, published: i64, last_seen: Timestamp) -> Facts {
         last_seen,
         last_text: TextFingerprint::of(&comment.body),
     };
-    Facts { author: Some(author), now: NOW, unavailable: Vec::new() }
+    Facts { author: Some(author), ..Facts::none(NOW) }
 }
 
 #[test]
@@ -159,10 +161,17 @@ fn the_same_text_again_within_a_day_is_held() {
 #[test]
 fn missing_facts_are_absent_and_mark_the_evaluation() {
     let rules = starter();
-    let facts = Facts { unavailable: vec!["facts.author"], ..Facts::none(NOW) };
-    let evaluation = evaluate(&rules, &comment("Hello"), &facts);
-    assert_eq!(evaluation.degraded, ["facts.author"]);
-    assert_eq!(evaluation.action, Allow);
+    let missing = |policy| {
+        let missing = MissingFact { fact: FactKind::Author, why: "timeout".into(), policy };
+        let facts = Facts { missing: vec![missing], ..Facts::none(NOW) };
+        evaluate(&rules, &comment("Hello"), &facts)
+    };
+    let open = missing(MissingPolicy::Open);
+    assert_eq!((open.action, open.degraded), (Allow, vec!["facts.author skipped: timeout".to_owned()]));
+    let held = missing(MissingPolicy::Hold);
+    assert_eq!((held.action, rule_ids(&held)), (Review, vec!["missing_facts"]));
+    assert_eq!(held.degraded, ["facts.author skipped: timeout; held for it"]);
+    assert_eq!(missing(MissingPolicy::Closed).action, Reject);
     assert!(judge(&rules, "Hello").degraded.is_empty());
 }
 

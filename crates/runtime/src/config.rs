@@ -19,6 +19,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use moderato_domain::MissingPolicy;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use load::{ConfigError, OTHER_VARIABLES, Sources};
@@ -47,6 +48,10 @@ pub struct Config {
     pub worker: Worker,
     /// Limits of the query role.
     pub query: Query,
+    /// What is known before judging.
+    pub facts: Facts,
+    /// Public block lists of addresses.
+    pub block_lists: BlockLists,
     /// The rules that are in force from the start.
     pub rules: Rules,
     /// Logs.
@@ -65,6 +70,8 @@ impl Default for Config {
             ingest: Ingest::default(),
             worker: Worker::default(),
             query: Query::default(),
+            facts: Facts::default(),
+            block_lists: BlockLists::default(),
             rules: Rules::default(),
             log: Log::default(),
         }
@@ -273,6 +280,36 @@ pub struct Query {
 impl Default for Query {
     fn default() -> Self {
         Self { max_waiters: 4096, max_watchers: 256 }
+    }
+}
+
+/// What is known before judging.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Facts {
+    /// What follows for a comment if the store does not tell what is known in time.
+    pub missing: MissingPolicy,
+}
+
+/// Public block lists of addresses (DNSBL): off without zones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BlockLists {
+    /// The lists' zones.
+    pub zones: Vec<String>,
+    /// Whom to ask; the system's name servers if not given.
+    #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
+    pub name_server: Option<String>,
+    /// How long a batch of comments waits for answers, in milliseconds.
+    pub budget_ms: u64,
+    /// What follows for a comment if an answer does not come.
+    pub missing: MissingPolicy,
+}
+
+impl Default for BlockLists {
+    fn default() -> Self {
+        // A list nearby answers within 50 ms, from the cache in none.
+        Self { zones: Vec::new(), name_server: None, budget_ms: 300, missing: MissingPolicy::Open }
     }
 }
 

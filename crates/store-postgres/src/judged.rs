@@ -1,8 +1,7 @@
 //! Stored revisions with everything that was said about them, for replays and backtests.
 
 use moderato_domain::{
-    Author, Circumstances, Client, Comment, CommentName, DecisionKind, Email, RequestId, Revision, SiteId,
-    Timestamp,
+    Author, Client, Comment, CommentName, DecisionKind, Email, RequestId, Revision, SiteId, Timestamp,
 };
 use moderato_store::{CommentPosition, JudgedComment};
 use sqlx::postgres::PgRow;
@@ -20,7 +19,7 @@ macro_rules! judged_of {
                     r.author_url, r.email, r.ip, r.body, r.language, r.permalink, r.user_agent, r.referrer,
                     r.guidelines_version, r.request_id, r.create_time_ms, r.accept_time_ms,
                     v.rule_set_version, v.action, v.score, v.approved_by_rule, v.reasons::text,
-                    v.signals::text, v.degraded::text, v.evaluate_time_ms,
+                    v.signals::text, v.degraded::text, v.facts::text, v.evaluate_time_ms, r.circumstances::text,
                     (SELECT kind FROM decisions d
                      WHERE d.site_id = r.site_id AND d.comment_id = r.comment_id AND d.revision = r.revision
                      ORDER BY d.decision_id DESC LIMIT 1) AS decision
@@ -89,6 +88,8 @@ fn judged(row: &PgRow) -> sqlx::Result<JudgedComment> {
     let ip = text("ip")?.map(|text| text.parse().map_err(|_| unreadable("IP address")));
     let request_id =
         text("request_id")?.map(|text| RequestId::parse(text).map_err(|_| unreadable("request id")));
+    let circumstances = text("circumstances")?
+        .map(|text| serde_json::from_str(text).map_err(|_| unreadable("circumstances")));
     Ok(JudgedComment {
         comment: Comment {
             site: name.site,
@@ -111,7 +112,7 @@ fn judged(row: &PgRow) -> sqlx::Result<JudgedComment> {
                 referrer: row.try_get("referrer")?,
             },
             guidelines_version: row.try_get("guidelines_version")?,
-            circumstances: Circumstances::default(),
+            circumstances: circumstances.transpose()?.unwrap_or_default(),
             request_id: request_id.transpose()?,
             create_time: rows::time(row, "create_time_ms")?,
             accept_time: rows::time(row, "accept_time_ms")?,

@@ -7,6 +7,7 @@
 //! | `copy` | rows for `COPY`, how new comments are written |
 //! | `withdraw`, `decide` | comments taken back, humans' decisions |
 //! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
+//! | `facts`, `recent` | what is known before judging, and the log of recent comments it is known from |
 //! | `reading` | what platforms read |
 //! | `events`, `hint` | the log without gaps, and who is told that it grew |
 //! | `tenants`, `rule_sets` | sites, keys, rule sets |
@@ -23,9 +24,11 @@ mod copy;
 mod decide;
 mod error;
 mod events;
+mod facts;
 mod hint;
 mod judged;
 mod reading;
+mod recent;
 mod record;
 mod rows;
 mod rule_effects;
@@ -36,9 +39,10 @@ mod withdraw;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use moderato_domain::{AuthorFacts, AuthorKey, Clock, Decision, SiteId, Withdrawal};
+use moderato_domain::{Clock, Decision, Timestamp, Withdrawal};
 use moderato_store::{
-    DecideError, NewRecord, Pipeline, Recorded, Review, Store, StoreError, StoredComment, Withdrawn,
+    Answers, DecideError, NewRecord, Pipeline, Questions, Recorded, Review, Store, StoreError, StoredComment,
+    Withdrawn,
 };
 use sqlx::PgPool;
 
@@ -57,11 +61,12 @@ pub struct PostgresStore {
 
 #[async_trait]
 impl Pipeline for PostgresStore {
-    async fn author_facts(
-        &self,
-        authors: &[(SiteId, AuthorKey)],
-    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
-        in_time(reading::author_facts(&self.pool, authors)).await
+    async fn facts(&self, questions: &Questions) -> Result<Answers, StoreError> {
+        in_time(facts::answer(&self.pool, questions)).await
+    }
+
+    async fn forget_recent(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        in_time(recent::forget(&self.pool, before, limit)).await
     }
 
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {

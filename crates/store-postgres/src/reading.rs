@@ -1,7 +1,7 @@
-//! What platforms and workers read.
+//! What platforms read.
 
 use async_trait::async_trait;
-use moderato_domain::{AuthorFacts, AuthorKey, CommentName, Revision, SiteId, State, ThreadId, Verdict};
+use moderato_domain::{CommentName, Revision, SiteId, State, ThreadId, Verdict};
 use moderato_store::{CommentFilter, CommentPosition, Reading, StoreError, StoredComment};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
@@ -42,17 +42,11 @@ const COUNT_PUBLISHED: &str = "
 
 const VERDICTS: &str = "
     SELECT site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
-           reasons::text, signals::text, degraded::text, evaluate_time_ms
+           reasons::text, signals::text, degraded::text, facts::text, evaluate_time_ms
     FROM verdicts
     WHERE site_id = $1 AND comment_id = $2 AND revision BETWEEN $3 AND $4
     ORDER BY revision DESC
     LIMIT $5";
-
-const AUTHOR_FACTS: &str = "
-    SELECT a.comments, a.published, a.rejected, a.first_seen_ms, a.last_seen_ms, a.last_text
-    FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS k (site_id, author_key, place)
-    LEFT JOIN authors a USING (site_id, author_key)
-    ORDER BY k.place";
 
 #[async_trait]
 impl Reading for PostgresStore {
@@ -179,17 +173,4 @@ async fn verdicts(
         .fetch_all(pool)
         .await?;
     rows.iter().map(rows::verdict).collect()
-}
-
-/// What is known about authors, in the order asked.
-pub(crate) async fn author_facts(
-    pool: &PgPool,
-    authors: &[(SiteId, AuthorKey)],
-) -> sqlx::Result<Vec<Option<AuthorFacts>>> {
-    let rows = sqlx::query(AUTHOR_FACTS)
-        .bind(column(authors, |(site, _)| site.as_str()))
-        .bind(column(authors, |(_, author)| author.as_bytes().as_slice()))
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(rows::author_facts).collect()
 }

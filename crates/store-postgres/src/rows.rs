@@ -1,8 +1,8 @@
 //! From rows to domain types.
 
 use moderato_domain::{
-    Action, AuthorFacts, AuthorKey, CommentId, CommentName, ContentHash, Evaluation, Revision,
-    RuleSetVersion, Score, SiteId, State, TextFingerprint, ThreadId, Timestamp, Verdict,
+    Action, AuthorKey, CommentId, CommentName, ContentHash, Evaluation, Facts, Revision, RuleSetVersion,
+    Score, SiteId, State, ThreadId, Timestamp, Verdict,
 };
 use moderato_store::{Event, EventCursor, EventKind, StoredComment};
 use serde_json::from_str;
@@ -109,8 +109,17 @@ pub(crate) fn verdict(row: &PgRow) -> sqlx::Result<Verdict> {
             rule_set: rule_set_version(row.try_get("rule_set_version")?)?,
             degraded: from_str(row.try_get("degraded")?).map_err(|_| unreadable("degraded check"))?,
         },
+        facts: facts(row)?,
         evaluate_time: time(row, "evaluate_time_ms")?,
     })
+}
+
+fn facts(row: &PgRow) -> sqlx::Result<Facts> {
+    let stored: Option<&str> = row.try_get("facts")?;
+    match stored {
+        Some(facts) => from_str(facts).map_err(|_| unreadable("fact")),
+        None => Ok(Facts::none(time(row, "evaluate_time_ms")?)),
+    }
 }
 
 pub(crate) fn event(row: &PgRow) -> sqlx::Result<Event> {
@@ -124,17 +133,4 @@ pub(crate) fn event(row: &PgRow) -> sqlx::Result<Event> {
         state: state(row)?,
         time: time(row, "time_ms")?,
     })
-}
-
-pub(crate) fn author_facts(row: &PgRow) -> sqlx::Result<Option<AuthorFacts>> {
-    let comments: Option<i64> = row.try_get("comments")?;
-    let Some(comments) = comments else { return Ok(None) };
-    Ok(Some(AuthorFacts {
-        comments,
-        published: row.try_get("published")?,
-        rejected: row.try_get("rejected")?,
-        first_seen: time(row, "first_seen_ms")?,
-        last_seen: time(row, "last_seen_ms")?,
-        last_text: TextFingerprint::from_i64(row.try_get("last_text")?),
-    }))
 }

@@ -4,10 +4,10 @@
 
 use moderato_domain::intake::Arrival;
 use moderato_domain::{
-    Action, AuthorKey, CommentDraft, CommentId, Evaluation, PrivacyKey, Revision, RuleSetVersion, Score,
-    SiteId, SiteSettings, State, TextFingerprint, Timestamp,
+    Action, AuthorKey, CommentDraft, CommentId, Evaluation, Facts, PrivacyKey, Revision, RuleSetVersion,
+    Score, SiteId, SiteSettings, State, TextFingerprint, Timestamp,
 };
-use moderato_store::{EventCursor, EventLog, NewRecord, Pipeline, Recorded};
+use moderato_store::{EventCursor, EventLog, NewRecord, Pipeline, Questions, Recorded, Traces};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions};
 
 fn record(number: usize) -> NewRecord {
@@ -35,6 +35,8 @@ fn record(number: usize) -> NewRecord {
         ip_prefix: None,
         contact: None,
         fingerprint: TextFingerprint::of(&comment.body),
+        traces: Traces::default(),
+        facts: Facts::none(Timestamp::from_millis(2_000)),
         evaluation: Evaluation {
             action: Action::Allow,
             approved_by_rule: false,
@@ -66,7 +68,7 @@ async fn a_batch_of_any_size_is_one_transaction() {
     assert!(events.iter().zip(&batch).all(|(event, record)| event.comment == record.comment.name()));
     let authors: Vec<_> =
         batch.iter().map(|record| (record.comment.site.clone(), record.author.unwrap())).collect();
-    let facts = store.author_facts(&authors).await.unwrap();
+    let facts = store.facts(&Questions { authors, ..Questions::default() }).await.unwrap().authors;
     assert!(facts.iter().all(|facts| facts.is_some_and(|facts| facts.comments == 1 && facts.published == 1)));
 
     assert!(store.record(&batch).await.unwrap().iter().all(|outcome| *outcome == Recorded::Duplicate));

@@ -12,6 +12,7 @@
 
 pub mod conformance;
 mod directory;
+mod facts;
 mod rules;
 mod types;
 mod waves;
@@ -20,12 +21,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
-    Timestamp, Verdict, Withdrawal,
+    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use tokio::sync::watch;
 
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
+pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
     RuleSetEntry, RuleStatistics, RuleTally, RulesInForce, ShadowDifference, Slot, StatisticsScope,
@@ -39,11 +40,12 @@ pub use waves::waves;
 /// What the worker does: facts in, verdicts out.
 #[async_trait]
 pub trait Pipeline: Send + Sync {
-    /// What is known about these authors, in the same order; one round trip for the whole batch.
-    async fn author_facts(
-        &self,
-        authors: &[(SiteId, AuthorKey)],
-    ) -> Result<Vec<Option<AuthorFacts>>, StoreError>;
+    /// What is known before a batch is judged; one round trip for the whole batch.
+    async fn facts(&self, questions: &Questions) -> Result<Answers, StoreError>;
+
+    /// Takes comments of before that time out of the log of recent comments, the oldest `limit` at
+    /// most; how many there were.
+    async fn forget_recent(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
     /// Stores a batch of evaluated revisions, all or none, and says for each what it was. Only
     /// [`Recorded::Applied`] changed what readers see, raised counters and wrote an event. A

@@ -1,9 +1,11 @@
 //! What goes into the store and comes out of it.
 
 use moderato_domain::{
-    Action, AuthorKey, Comment, CommentId, CommentName, ContentHash, Evaluation, Revision, Role, Score,
-    SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
+    Action, AuthorKey, Circumstances, Comment, CommentId, CommentName, ContentHash, Evaluation, Facts,
+    Revision, Role, Score, SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
 };
+
+use crate::facts::Traces;
 
 /// Why the store could not do it. The caller acts on the variant.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +40,29 @@ pub struct NewRecord {
     pub contact: Option<Contact>,
     /// Recognises the text again.
     pub fingerprint: TextFingerprint,
+    /// What of it is kept for judging later comments.
+    pub traces: Traces,
     /// What the engine said.
     pub evaluation: Evaluation,
+    /// With which facts.
+    pub facts: Facts,
     /// What readers see if this becomes the newest revision.
     pub state: State,
     /// When it was evaluated.
     pub evaluate_time: Timestamp,
+}
+
+impl NewRecord {
+    /// The circumstances, if there is anything to keep.
+    pub fn kept_circumstances(&self) -> Option<&Circumstances> {
+        Some(&self.comment.circumstances).filter(|told| !told.is_untold())
+    }
+
+    /// The facts, if there is anything to keep: a verdict without reads back as given with
+    /// [`Facts::none`] at its time.
+    pub fn kept_facts(&self) -> Option<&Facts> {
+        Some(&self.facts).filter(|facts| **facts != Facts::none(self.evaluate_time))
+    }
 }
 
 /// Addresses in clear.

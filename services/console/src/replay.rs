@@ -100,7 +100,7 @@ fn as_judged(judged: &JudgedComment) -> Cow<'_, Comment> {
 
 /// What was known when the verdict was given.
 fn facts_of(judged: &JudgedComment) -> Facts {
-    Facts::none(judged.verdict.evaluate_time)
+    judged.verdict.facts.clone()
 }
 
 /// A rule set as such: its thresholds, and every rule with its condition.
@@ -164,8 +164,13 @@ mod tests {
         assert_eq!(evaluation.reasons.len(), 1, "{evaluation:?}");
 
         comment.author.email = None;
-        let verdict =
-            Verdict { comment: comment.name(), revision: comment.revision, evaluation, evaluate_time: now };
+        let verdict = Verdict {
+            comment: comment.name(),
+            revision: comment.revision,
+            evaluation,
+            facts: Facts::none(now),
+            evaluate_time: now,
+        };
         let judged = JudgedComment { comment, verdict, decision: None };
         let again = judge_again(&rules, &judged);
         assert!(Replay { judged, again }.is_identical());

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use moderato_api::pb::types::Verdict;
 use moderato_api::view;
-use moderato_domain::{AuthorKey, Clock, Comment, Site, Timestamp};
-use moderato_engine::{ActiveRules, Facts, engine_error, evaluate};
+use moderato_domain::{AuthorKey, Clock, Comment, FactKind, Facts, Site, Timestamp};
+use moderato_engine::{ActiveRules, CompiledRuleSet, engine_error, evaluate, sketch};
+use moderato_facts::{Collector, Subject};
 use moderato_runtime::metrics::Metrics;
-use moderato_store::Store;
-use tokio::time::timeout;
 
 /// Judges without recording.
 #[derive(Debug)]
 pub(crate) struct Check {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) facts: Arc<Collector>,
     pub(crate) rules: Arc<ActiveRules>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -25,8 +24,8 @@ pub(crate) struct Check {
 impl Check {
     /// The verdict the comment would get now.
     pub(crate) async fn verdict(&self, comment: &Comment, site: &Site) -> Verdict {
-        let facts = self.facts(comment, site, self.clock.now()).await;
         let rules = self.rules.current();
+        let facts = self.facts(&rules, comment, site, self.clock.now()).await;
         // Some 50 µs: less than handing it to another thread and back would cost under load.
         let judged = catch_unwind(AssertUnwindSafe(|| evaluate(&rules, comment, &facts)));
         let evaluation = judged.unwrap_or_else(|_| {
@@ -38,13 +37,21 @@ impl Check {
         view::provisional(evaluation, self.clock.now())
     }
 
-    /// What is known of the author, as far as the store tells within its budget.
-    async fn facts(&self, comment: &Comment, site: &Site, now: Timestamp) -> Facts {
-        let Some(author) = AuthorKey::of(comment, &site.privacy_key) else { return Facts::none(now) };
-        let authors = [(site.id.clone(), author)];
-        match timeout(self.store_budget, self.store.author_facts(&authors)).await {
-            Ok(Ok(mut known)) => Facts { author: known.pop().flatten(), ..Facts::none(now) },
-            Ok(Err(_)) | Err(_) => Facts { unavailable: vec!["facts.author"], ..Facts::none(now) },
-        }
+    /// What is known, as far as the sources tell within the budget.
+    async fn facts(&self, rules: &CompiledRuleSet, comment: &Comment, site: &Site, now: Timestamp) -> Facts {
+        let needs = rules.needs_facts();
+        let text = if needs.contains(FactKind::Repeats) { sketch(&comment.body) } else { None };
+        let subject = Subject {
+            comment,
+            author: AuthorKey::of(comment, &site.privacy_key),
+            text: text.as_ref(),
+            guidelines: site.settings.guidelines_version.as_deref(),
+        };
+        let subjects = std::slice::from_ref(&subject);
+        let collected = match self.facts.collect(needs, subjects, now, self.store_budget).await {
+            Ok(facts) => facts,
+            Err(_) => self.facts.without_store(needs, subjects, now),
+        };
+        collected.into_iter().next().unwrap_or_else(|| Facts::none(now))
     }
 }

@@ -32,6 +32,7 @@ use moderato_api::MAX_MESSAGE_BYTES;
 use moderato_api::pb::ingest::ingest_service_server::IngestServiceServer;
 use moderato_domain::{Clock, Ids};
 use moderato_engine::ActiveRules;
+use moderato_facts::Collector;
 use moderato_queue::{GroupLimits, Queue};
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::Shutdown;
@@ -46,8 +47,10 @@ pub use service::Ingest;
 pub struct IngestDeps {
     /// Where comments go.
     pub queue: Arc<dyn Queue>,
-    /// What is known of authors and comments; may be away.
+    /// What is known of comments; may be away.
     pub store: Arc<dyn Store>,
+    /// What is known before judging.
+    pub facts: Arc<Collector>,
     /// Sites and keys.
     pub directory: Arc<Directory>,
     /// The rules in force.

@@ -60,13 +60,14 @@ pub struct Ingest {
 
 impl Ingest {
     pub(crate) fn new(deps: IngestDeps) -> Self {
-        let IngestDeps { queue, store, directory, rules, clock, ids, metrics, shutdown, options } = deps;
+        let IngestDeps { queue, store, facts, directory, rules, clock, ids, metrics, shutdown, options } =
+            deps;
         let publisher = GroupPublisher::start(queue, options.group);
         let submissions = Arc::new(Submissions::new(publisher, &metrics));
         Self {
             guard: Guard::new(directory, clock.clone()),
             check: Check {
-                store: store.clone(),
+                facts,
                 rules,
                 clock: clock.clone(),
                 metrics: metrics.clone(),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use moderato_domain::SystemClock;
+use moderato_facts::Collector;
+use moderato_facts::block_lists::{BlockListOptions, BlockLists};
 use moderato_queue::rabbitmq::{RabbitMq, RabbitMqOptions};
 use moderato_queue::{Queue, QueueError};
 use moderato_runtime::config::{self, Config, SecretUrl, ServeRole};
@@ -172,4 +174,22 @@ async fn connect_broker(url: &SecretUrl, options: &config::Queue) -> Result<Arc<
 pub(crate) fn create_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// What collects facts before comments are judged.
+pub(crate) fn collector(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Collector> {
+    let options = &config.block_lists;
+    let lists = (!options.zones.is_empty())
+        .then(|| {
+            let name_server = options.name_server.as_deref().map(str::parse).transpose();
+            BlockLists::new(BlockListOptions {
+                zones: options.zones.clone(),
+                name_server: name_server.context("block_lists.name_server is not an address")?,
+                budget: Duration::from_millis(options.budget_ms),
+                missing: options.missing,
+            })
+            .context("block lists cannot be asked")
+        })
+        .transpose()?;
+    Ok(Collector::new(store, config.facts.missing, lists))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use moderato_console::{ConsoleDeps, RuleDesk};
 use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
+use moderato_facts::Collector;
 use moderato_ingest::{IngestDeps, IngestOptions};
 use moderato_query::{QueryDeps, QueryOptions};
 use moderato_queue::{GroupLimits, Queue};
@@ -180,11 +181,12 @@ impl Process {
             // Ingest accepts from memory and queue alone.
             needs_store: config.roles.iter().any(|role| *role != ServeRole::Ingest),
         };
+        let facts = Arc::new(compose::collector(config, Arc::clone(&backends.store))?);
         let loops = loops::start(&kept);
 
         let mut roles: JoinSet<anyhow::Result<()>> = JoinSet::new();
         if let Some((listener, tls)) = door {
-            let door = self.door(&kept);
+            let door = self.door(&kept, &facts);
             let listen = config.listen.clone();
             let (readiness, shutdown) = (Arc::clone(&self.readiness), self.shutdown.clone());
             roles.spawn(async move {
@@ -195,7 +197,7 @@ impl Process {
         if config.runs(ServeRole::Worker)
             && let Some(queue) = &kept.queue
         {
-            let worker = moderato_worker::run(self.worker(&kept, queue));
+            let worker = moderato_worker::run(self.worker(&kept, queue, &facts));
             roles.spawn(async move {
                 worker.await;
                 Ok(())
@@ -223,12 +225,13 @@ impl Process {
         Ok(())
     }
 
-    fn door(&self, kept: &Kept) -> Door {
+    fn door(&self, kept: &Kept, facts: &Arc<Collector>) -> Door {
         let mut door = Door::default();
         if self.config.runs(ServeRole::Ingest)
             && let Some(queue) = &kept.queue
         {
-            door = door.with(moderato_ingest::service(self.ingest(kept, queue)), &["process", "queue"]);
+            door =
+                door.with(moderato_ingest::service(self.ingest(kept, queue, facts)), &["process", "queue"]);
         }
         if self.config.runs(ServeRole::Query) {
             door = door.with(moderato_query::service(self.query(kept)), &["process", "store"]);
@@ -239,11 +242,12 @@ impl Process {
         door
     }
 
-    fn ingest(&self, kept: &Kept, queue: &Arc<dyn Queue>) -> IngestDeps {
+    fn ingest(&self, kept: &Kept, queue: &Arc<dyn Queue>, facts: &Arc<Collector>) -> IngestDeps {
         let limits = &self.config.ingest;
         IngestDeps {
             queue: Arc::clone(queue),
             store: Arc::clone(&kept.store),
+            facts: Arc::clone(facts),
             directory: Arc::clone(&kept.directory),
             rules: Arc::clone(&kept.rules),
             clock: Arc::new(SystemClock),
@@ -285,11 +289,12 @@ impl Process {
         }
     }
 
-    fn worker(&self, kept: &Kept, queue: &Arc<dyn Queue>) -> WorkerDeps {
+    fn worker(&self, kept: &Kept, queue: &Arc<dyn Queue>, facts: &Arc<Collector>) -> WorkerDeps {
         let limits = &self.config.worker;
         WorkerDeps {
             queue: Arc::clone(queue),
             store: Arc::clone(&kept.store),
+            facts: Arc::clone(facts),
             directory: Arc::clone(&kept.directory),
             rules: Arc::clone(&kept.rules),
             clock: Arc::new(SystemClock),

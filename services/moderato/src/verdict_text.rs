@@ -176,14 +176,14 @@ mod tests {
             score: 2.5,
             reasons: vec![reason],
             rule_set_version: "starter@0".into(),
-            degraded: vec!["facts.author".into()],
+            degraded: vec!["facts.author skipped: timeout".into()],
             ..pb::Verdict::default()
         };
         let texts = Texts { body: "buy v\u{200B}iagra", author_name: "", author_url: "" };
         let shown = verdict(&given, texts, Detail::Reasons, Marks::Brackets);
         let expected = "REVIEW  score +2.5  rules starter@0\n  +2.5    list.blocked (spam)  §links\n          \
                         Please leave out advertising.\n          matched [[v<U+200B>iag]]\n\ntext\n  \
-                        buy [[v<U+200B>iag]]ra\n\ndegraded: could not be checked: facts.author\n";
+                        buy [[v<U+200B>iag]]ra\n\ndegraded: could not be checked: facts.author skipped: timeout\n";
         assert_eq!(shown, expected);
     }
 }

@@ -1,17 +1,17 @@
 //! Facts in, evaluation out.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moderato_domain::facts::{ip_prefix, keyed_hash};
+use moderato_domain::identity::{ip_prefix, keyed_hash};
 use moderato_domain::{
-    AuthorFacts, AuthorKey, Evaluation, Site, SiteId, State, Stopwatch, TextFingerprint, Timestamp,
+    AuthorKey, Evaluation, FactKind, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
 };
-use moderato_engine::{CompiledRuleSet, Facts, engine_error, evaluate};
+use moderato_engine::{CompiledRuleSet, engine_error, evaluate, sketch};
+use moderato_facts::Subject;
 use moderato_runtime::metrics::Metrics;
-use moderato_store::{Contact, DirectorySnapshot, NewRecord, StoreError};
+use moderato_store::{Contact, DirectorySnapshot, NewRecord, Traces};
 
 use crate::Worker;
 use crate::evaluate::{Item, Origin};
@@ -20,14 +20,6 @@ use crate::unpack::NewComment;
 
 /// How long facts may take while the store answers. Judging without them is marked as degraded.
 const FACTS_BUDGET: Duration = Duration::from_secs(2);
-
-/// What the store knows about the authors of a batch.
-#[derive(Debug)]
-pub(crate) enum BatchFacts {
-    Known(HashMap<(SiteId, AuthorKey), AuthorFacts>),
-    /// The store answers, but not this.
-    Missing,
-}
 
 impl Worker {
     /// Recognises authors by their site's key. A site this process does not know yet is looked up
@@ -43,44 +35,36 @@ impl Worker {
             }
             directory = self.deps.directory.snapshot();
         }
+        let asks = |rules: Arc<CompiledRuleSet>| rules.needs_facts().contains(FactKind::Repeats);
+        let repeats = asks(self.deps.rules.current()) || self.deps.rules.shadow().is_some_and(asks);
         for item in comments {
-            if let Some(site) = directory.sites.get(&item.work.comment.site) {
-                item.work.author = AuthorKey::of(&item.work.comment, &site.privacy_key);
+            let new = &mut item.work;
+            if let Some(site) = directory.sites.get(&new.comment.site) {
+                new.author = AuthorKey::of(&new.comment, &site.privacy_key);
+            }
+            if repeats {
+                new.text = sketch(&new.comment.body);
             }
         }
     }
 
-    /// Asks for all authors at once; waits while the store is away. `None`: shutting down.
+    /// Collects what the rules ask for about all comments at once; waits while the store is away.
+    /// `None`: shutting down.
     pub(crate) async fn collect_facts(&self, comments: &[Item<NewComment>]) -> Option<BatchFacts> {
-        let mut authors: Vec<(SiteId, AuthorKey)> = comments
-            .iter()
-            .filter_map(|item| Some((item.work.comment.site.clone(), item.work.author?)))
-            .collect();
-        authors.sort_unstable();
-        authors.dedup();
-        if authors.is_empty() {
-            return Some(BatchFacts::Known(HashMap::new()));
-        }
+        let (rules, shadow) = (self.deps.rules.current(), self.deps.rules.shadow());
+        let by_shadow = shadow.as_ref().map(|shadow| shadow.needs_facts()).unwrap_or_default();
+        let needs = rules.needs_facts().union(by_shadow);
+        let directory = self.deps.directory.snapshot();
+        let subjects: Vec<Subject<'_>> =
+            comments.iter().map(|item| subject(&item.work, &directory)).collect();
+        let traces = subjects.iter().map(|subject| subject.traces(needs)).collect();
+        let now = self.deps.clock.now();
         let watch = Stopwatch::start();
-        let asked = || async {
-            match tokio::time::timeout(FACTS_BUDGET, self.deps.store.author_facts(&authors)).await {
-                Ok(Err(StoreError::Unavailable(why))) => Err(StoreError::Unavailable(why)),
-                Ok(Err(StoreError::Rejected(why))) => {
-                    tracing::error!(why, "the store refused to look up authors");
-                    Ok(None)
-                }
-                Ok(Ok(facts)) => Ok(Some(facts)),
-                Err(_) => Ok(None),
-            }
-        };
-        let facts = self.while_store_is_away(asked).await?.ok().flatten();
+        let collect = || self.deps.facts.collect(needs, &subjects, now, FACTS_BUDGET);
+        let facts = self.while_store_is_away(collect).await?;
         self.deps.metrics.observe("facts", watch.elapsed());
-        Some(match facts {
-            Some(facts) => BatchFacts::Known(
-                authors.into_iter().zip(facts).filter_map(|(author, facts)| Some((author, facts?))).collect(),
-            ),
-            None => BatchFacts::Missing,
-        })
+        let facts = facts.unwrap_or_else(|_| self.deps.facts.without_store(needs, &subjects, now));
+        Some(BatchFacts { rules, shadow, now, facts, traces })
     }
 
     /// Evaluates the batch on a thread that may block: it is pure computation.
@@ -90,22 +74,37 @@ impl Worker {
         facts: BatchFacts,
     ) -> (Vec<NewRecord>, Vec<Origin>) {
         let bench = Bench {
-            rules: self.deps.rules.current(),
-            shadow: self.deps.rules.shadow(),
+            rules: facts.rules,
+            shadow: facts.shadow,
             tally: Arc::clone(&self.tally),
             directory: self.deps.directory.snapshot(),
-            now: self.deps.clock.now(),
+            now: facts.now,
             metrics: Arc::clone(&self.deps.metrics),
-            facts,
         };
+        let known = facts.facts.into_iter().zip(facts.traces);
         let judged = tokio::task::spawn_blocking(move || {
             let watch = Stopwatch::start();
-            let judged = comments.into_iter().map(|item| (bench.judge_one(item.work), item.origin)).unzip();
+            let batch = comments.into_iter().zip(known);
+            let judged = batch
+                .map(|(item, (facts, traces))| (bench.judge_one(item.work, facts, traces), item.origin))
+                .unzip();
             bench.metrics.observe("evaluate", watch.elapsed());
             judged
         });
         judged.await.expect("panics in evaluation are caught one by one")
     }
+}
+
+/// What is known before a batch is judged, and what is kept of it for later ones; of each comment, in
+/// the order of the batch.
+#[derive(Debug)]
+pub(crate) struct BatchFacts {
+    /// The rules that asked.
+    rules: Arc<CompiledRuleSet>,
+    shadow: Option<Arc<CompiledRuleSet>>,
+    now: Timestamp,
+    facts: Vec<Facts>,
+    traces: Vec<Traces>,
 }
 
 /// Everything a judgement needs, for one batch.
@@ -116,13 +115,11 @@ struct Bench {
     directory: Arc<DirectorySnapshot>,
     now: Timestamp,
     metrics: Arc<Metrics>,
-    facts: BatchFacts,
 }
 
 impl Bench {
-    fn judge_one(&self, new: NewComment) -> NewRecord {
-        let NewComment { comment, content_hash, submission_uid, author } = new;
-        let facts = self.facts_of(&comment.site, author);
+    fn judge_one(&self, new: NewComment, facts: Facts, traces: Traces) -> NewRecord {
+        let NewComment { comment, content_hash, submission_uid, author, text: _ } = new;
         let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules, &comment, &facts)))
             .unwrap_or_else(|_| self.panicked());
         if let Some(shadow) = &self.shadow {
@@ -141,7 +138,9 @@ impl Bench {
             ip_prefix: comment.client.ip.map(ip_prefix),
             contact: site.and_then(|site| contact(site, &comment)),
             fingerprint: TextFingerprint::of(&comment.body),
+            traces,
             evaluation,
+            facts,
             state,
             evaluate_time: self.now,
             content_hash,
@@ -150,21 +149,21 @@ impl Bench {
         }
     }
 
-    fn facts_of(&self, site: &SiteId, author: Option<AuthorKey>) -> Facts {
-        match &self.facts {
-            BatchFacts::Known(known) => Facts {
-                author: author.and_then(|key| known.get(&(site.clone(), key)).copied()),
-                now: self.now,
-                unavailable: Vec::new(),
-            },
-            BatchFacts::Missing => Facts { author: None, now: self.now, unavailable: vec!["facts.author"] },
-        }
-    }
-
     fn panicked(&self) -> Evaluation {
         self.metrics.engine_errors.inc();
         tracing::error!("evaluation panicked; the comment goes to a human");
         engine_error(self.rules.version().clone())
+    }
+}
+
+/// A comment as facts are collected about it.
+fn subject<'c>(new: &'c NewComment, directory: &'c DirectorySnapshot) -> Subject<'c> {
+    let site = directory.sites.get(&new.comment.site);
+    Subject {
+        comment: &new.comment,
+        author: new.author,
+        text: new.text.as_ref(),
+        guidelines: site.and_then(|site| site.settings.guidelines_version.as_deref()),
     }
 }
 

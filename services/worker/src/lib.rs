@@ -21,8 +21,10 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moderato_domain::Clock;
+use moderato_domain::facts::RECENT_WINDOW;
+use moderato_domain::{Clock, Timestamp};
 use moderato_engine::ActiveRules;
+use moderato_facts::Collector;
 use moderato_queue::{ConsumeOptions, Consumer, Queue};
 use moderato_runtime::health::Readiness;
 use moderato_runtime::metrics::Metrics;
@@ -41,6 +43,8 @@ pub struct WorkerDeps {
     pub queue: Arc<dyn Queue>,
     /// Where verdicts go.
     pub store: Arc<dyn Store>,
+    /// What is known before judging.
+    pub facts: Arc<Collector>,
     /// Sites and their settings.
     pub directory: Arc<Directory>,
     /// The rules in force.
@@ -92,6 +96,7 @@ pub async fn run(deps: WorkerDeps) {
     let worker = Arc::new(Worker { in_hand: InHand::default(), tally: Arc::default(), deps });
     let ages = tokio::spawn(Arc::clone(&worker).report_ages());
     let tallies = tokio::spawn(Arc::clone(&worker).report_tally());
+    let forgetting = tokio::spawn(forget_old(Arc::clone(&worker.deps.store), Arc::clone(&worker.deps.clock)));
     let permits = Arc::new(Semaphore::new(options.batches_in_flight));
     let mut batches = JoinSet::new();
 
@@ -119,7 +124,33 @@ pub async fn run(deps: WorkerDeps) {
     }
     ages.abort();
     tallies.abort();
+    forgetting.abort();
     worker.flush_last_tally().await;
+}
+
+/// Keeps the log of recent comments as long as its window. While the store is away nothing is lost: it
+/// is tried again.
+async fn forget_old(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
+    /// At 200 comments a second, about one statement's worth.
+    const EVERY: Duration = Duration::from_mins(1);
+    /// Rows of one statement: some tens of milliseconds.
+    const AT_ONCE: u32 = 10_000;
+    let window = i64::try_from(RECENT_WINDOW.as_millis()).unwrap_or(i64::MAX);
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        let before = Timestamp::from_millis(clock.now().as_millis().saturating_sub(window));
+        loop {
+            match store.forget_recent(before, AT_ONCE).await {
+                Ok(forgotten) if forgotten >= u64::from(AT_ONCE) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::debug!(%error, "recent comments are not forgotten yet");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 async fn attach(deps: &WorkerDeps) -> Option<Box<dyn Consumer>> {

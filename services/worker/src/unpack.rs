@@ -1,7 +1,7 @@
 //! Deliveries into submissions. What is no work becomes a dead letter with the reason, alone.
 
 use moderato_api::internal::{self, Submission};
-use moderato_domain::{AuthorKey, Comment, ContentHash, SubmissionUid, Withdrawal};
+use moderato_domain::{AuthorKey, Comment, ContentHash, SubmissionUid, TextSketch, Withdrawal};
 use moderato_queue::{Delivery, KIND_SUBMISSIONS, Route, SCHEMA};
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ pub(crate) struct NewComment {
     pub(crate) submission_uid: SubmissionUid,
     /// Filled in once the comment's site is known.
     pub(crate) author: Option<AuthorKey>,
+    /// Filled in if rules ask for repeats.
+    pub(crate) text: Option<TextSketch>,
 }
 
 /// The work of a batch.
@@ -79,7 +81,13 @@ impl Worker {
                         SubmissionUid::derive(&comment.site, &comment.id, comment.revision, &content_hash);
                     origin.message_id = submission_uid.as_uuid();
                     origin.accept_time = comment.accept_time;
-                    let work = NewComment { comment: *comment, content_hash, submission_uid, author: None };
+                    let work = NewComment {
+                        comment: *comment,
+                        content_hash,
+                        submission_uid,
+                        author: None,
+                        text: None,
+                    };
                     unpacked.comments.push(Item { origin, work });
                 }
                 Ok(Submission::Withdrawal(withdrawal)) => {

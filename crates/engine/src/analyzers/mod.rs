@@ -15,6 +15,8 @@ pub(crate) mod links;
 pub(crate) mod lists;
 pub(crate) mod names;
 pub(crate) mod passages;
+pub(crate) mod platform;
+pub(crate) mod recent;
 pub(crate) mod repetition;
 pub(crate) mod scripts;
 pub(crate) mod streets;

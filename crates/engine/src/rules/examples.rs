@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use moderato_domain::intake::Arrival;
-use moderato_domain::{Action, Comment, CommentDraft, CommentId, Revision, SiteId, SiteSettings, Timestamp};
+use moderato_domain::{
+    Action, Comment, CommentDraft, CommentId, Facts, Revision, SiteId, SiteSettings, Timestamp,
+};
 use toml::Spanned;
 
 use super::CompiledRuleSet;
@@ -14,7 +16,6 @@ use super::expr::{Literal, unknown_field};
 use super::lexer::{TokenKind, tokens};
 use super::schema::{FieldId, FieldKind};
 use crate::error::{RuleSetError, RuleSetProblem, line_of, nearest};
-use crate::facts::Facts;
 use crate::pipeline::judge;
 
 /// A comment, and what must be said about it.

@@ -34,7 +34,7 @@ pub(crate) mod warnings;
 
 use std::fmt::Write as _;
 
-use moderato_domain::{Action, RuleSetVersion, Score};
+use moderato_domain::{Action, FactSet, RuleSetVersion, Score};
 
 use crate::analyzers::Observed;
 pub(crate) use document::RuleAction;
@@ -47,6 +47,8 @@ use patterns::Patterns;
 use schema::{FieldId, FieldSet};
 use sentence::Localised;
 use warnings::RuleSetWarning;
+
+use crate::facts::needed_for;
 
 /// A rule set that is ready to evaluate comments. Immutable; share it in an `Arc`.
 #[derive(Debug)]
@@ -193,6 +195,11 @@ impl CompiledRuleSet {
 
     pub(crate) const fn patterns(&self) -> &Patterns {
         &self.patterns
+    }
+
+    /// The facts that must be collected before a comment is judged.
+    pub fn needs_facts(&self) -> FactSet {
+        needed_for(self.used)
     }
 
     pub(crate) const fn used(&self) -> FieldSet {

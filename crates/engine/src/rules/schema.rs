@@ -244,7 +244,7 @@ fields! {
         "The author's name mixes Latin with Cyrillic or Greek letters in one word."
         "author.name_mixed"
     AuthorKnown "author.known" Flag Fact
-        "The site knows the author from earlier comments."
+        "The site knows the author from earlier comments, and the platform vouches that this is the author."
         "not author.known"
     AuthorComments "author.comments" Count Fact
         "The author's earlier comments, of any outcome."
@@ -261,6 +261,102 @@ fields! {
     AuthorRepeatsText "author.repeats_text" Flag Fact
         "The author's newest comment, of the last 24 hours, has the same text."
         "author.repeats_text"
+    AuthorVerified "author.verified" Flag Given
+        "The platform vouches for the author: signed in, or the mail address was confirmed."
+        "not author.verified"
+    AuthorAge "author.age" Duration Fact
+        "How long the site has known the author; absent for somebody new."
+        "author.age < 7d"
+    AuthorRejectionRate "author.rejection_rate" Number Fact
+        "Share of rejected comments among the author's newest 20 of the last 7 days that are settled; absent below 3."
+        "author.rejection_rate >= 0.5"
+    AuthorRateMinute "author.rate_1m" Count Fact
+        "Comments of the author within a minute before this one, at most 256; absent for an edit."
+        "author.rate_1m >= 3"
+    AuthorRateTenMinutes "author.rate_10m" Count Fact
+        "Comments of the author within ten minutes before this one, at most 256; absent for an edit."
+        "author.rate_10m >= 10"
+    AuthorRateHour "author.rate_1h" Count Fact
+        "Comments of the author within an hour before this one, at most 256; absent for an edit."
+        "author.rate_1h >= 30"
+    AuthorRateDay "author.rate_24h" Count Fact
+        "Comments of the author within a day before this one, at most 256; absent for an edit."
+        "author.rate_24h >= 100"
+    NetworkRateMinute "network.rate_1m" Count Fact
+        "Comments from the author's network (/24 of IPv4, /48 of IPv6) within a minute before this one, at most 256; absent for an edit."
+        "network.rate_1m >= 3"
+    NetworkRateTenMinutes "network.rate_10m" Count Fact
+        "Comments from the author's network (/24 of IPv4, /48 of IPv6) within ten minutes before this one, at most 256; absent for an edit."
+        "network.rate_10m >= 10"
+    NetworkRateHour "network.rate_1h" Count Fact
+        "Comments from the author's network (/24 of IPv4, /48 of IPv6) within an hour before this one, at most 256; absent for an edit."
+        "network.rate_1h >= 30"
+    NetworkRateDay "network.rate_24h" Count Fact
+        "Comments from the author's network (/24 of IPv4, /48 of IPv6) within a day before this one, at most 256; absent for an edit."
+        "network.rate_24h >= 100"
+    ThreadRateMinute "thread.rate_1m" Count Fact
+        "Comments on the page within a minute before this one, at most 256; absent for an edit."
+        "thread.rate_1m >= 3"
+    ThreadRateTenMinutes "thread.rate_10m" Count Fact
+        "Comments on the page within ten minutes before this one, at most 256; absent for an edit."
+        "thread.rate_10m >= 10"
+    ThreadRateHour "thread.rate_1h" Count Fact
+        "Comments on the page within an hour before this one, at most 256; absent for an edit."
+        "thread.rate_1h >= 30"
+    ThreadRateDay "thread.rate_24h" Count Fact
+        "Comments on the page within a day before this one, at most 256; absent for an edit."
+        "thread.rate_24h >= 100"
+    RepeatsAuthor "repeats.author" Count Fact
+        "Other comments of the author, of the last 7 days, with the same text or a variant of it."
+        "repeats.author >= 1"
+    RepeatsSite "repeats.site" Count Fact
+        "Other comments on the site, of the last 7 days, with the same text or a variant of it."
+        "repeats.site >= 3 and body.words >= 8"
+    RepeatsIdentical "repeats.identical" Count Fact
+        "Those of them that have the very same words."
+        "repeats.identical >= 2 and body.words >= 8"
+    RepeatsAuthors "repeats.authors" Count Fact
+        "Other authors on the site who wrote it."
+        "repeats.authors >= 2 and body.words >= 8"
+    RepeatsSites "repeats.sites" Count Fact
+        "Other sites that got the same text or a variant of it in the last 7 days."
+        "repeats.sites >= 2 and body.words >= 8"
+    ThreadAge "thread.age" Duration Fact
+        "Since the page was published, as the platform tells; else since the oldest comment that readers see on it."
+        "thread.age > 26w"
+    ThreadClosed "thread.closed" Flag Given
+        "The platform says that the page takes no more comments."
+        "thread.closed"
+    ThreadComments "thread.comments" Count Fact
+        "Comments that readers see on the page, at most 1,000."
+        "thread.comments == 0"
+    FormHoneypotFilled "form.honeypot_filled" Flag Given
+        "A field of the form that people do not see was filled in."
+        "form.honeypot_filled"
+    FormFillTime "form.fill_time" Duration Given
+        "From showing the form to sending it; absent if the platform does not tell."
+        "form.fill_time < 3s"
+    FormChallengePassed "form.challenge_passed" Flag Given
+        "The author solved the platform's challenge, such as a captcha."
+        "not form.challenge_passed"
+    FormChallengeFailed "form.challenge_failed" Flag Given
+        "The author did not solve the platform's challenge."
+        "form.challenge_failed"
+    AttachmentsCount "attachments.count" Count Given
+        "Files that come with the comment."
+        "attachments.count > 3"
+    AttachmentsBytes "attachments.bytes" Count Given
+        "Their size together."
+        "attachments.bytes > 2_000_000"
+    AttachmentsTypes "attachments.types" Text Given
+        "Their MIME types, with a space between two."
+        r#"attachments.types matches "application/""#
+    GuidelinesAccepted "guidelines.accepted" Flag Given
+        "The author accepted the guidelines in the version that the site asks for; absent if it asks for none."
+        "not guidelines.accepted"
+    BlockListsCount "block_lists.count" Count Fact
+        "Public block lists (DNSBL) that list the author's address."
+        "block_lists.count >= 1"
     AuthorEmailDomain "author.email_domain" Domain Given
         "The part of the author's mail address after the @."
         r#"author.email_domain == "mail.example""#

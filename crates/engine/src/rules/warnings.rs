@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use moderato_domain::Facts;
+
 use super::CompiledRuleSet;
 use super::document::Document;
 use super::eval::holds;
 use super::expr::Literal;
 use super::schema::{FieldId, FieldKind};
 use crate::error::line_of;
-use crate::facts::Facts;
 use crate::pipeline::observe;
 
 /// Something odd, and where.

@@ -29,12 +29,21 @@ pub(super) enum Accepts {
     Path,
     Address,
     Url(&'static [&'static str]),
-    Count { min: i64, max: i64 },
+    Count {
+        min: i64,
+        max: i64,
+    },
     OneOf(&'static [&'static str]),
+    /// An [`Address`](Self::Address) or nothing.
+    OptionalAddress,
+    Domains,
     Roles,
 }
 
-use Accepts::{Address, Count, OneOf, Path, Roles, Text, Url};
+use Accepts::{Address, Count, Domains, OneOf, OptionalAddress, Path, Roles, Text, Url};
+
+/// What follows from facts that cannot be had.
+const MISSING: Accepts = OneOf(&["open", "hold", "closed"]);
 
 /// Every key, in the order of the reference.
 pub(super) const KEYS: &[Key] = &[
@@ -64,6 +73,11 @@ pub(super) const KEYS: &[Key] = &[
     Key { path: "worker.prefetch", accepts: Count { min: 1, max: 65_535 } },
     Key { path: "query.max_waiters", accepts: Count { min: 1, max: 1_000_000 } },
     Key { path: "query.max_watchers", accepts: Count { min: 1, max: 1_000_000 } },
+    Key { path: "facts.missing", accepts: MISSING },
+    Key { path: "block_lists.zones", accepts: Domains },
+    Key { path: "block_lists.name_server", accepts: OptionalAddress },
+    Key { path: "block_lists.budget_ms", accepts: Count { min: 10, max: 10_000 } },
+    Key { path: "block_lists.missing", accepts: MISSING },
     Key { path: "rules.file", accepts: Path },
     Key { path: "rules.guidelines", accepts: Path },
     Key { path: "log.format", accepts: OneOf(&["text", "json"]) },
@@ -81,6 +95,8 @@ impl Accepts {
             Count { min, max: i64::MAX } => format!("a whole number of at least {min}"),
             Count { min, max } => format!("a whole number from {min} to {max}"),
             OneOf(words) => format!("one of \"{}\"", words.join("\", \"")),
+            OptionalAddress => "an address with a port, such as \"127.0.0.1:53\", or \"\"".to_owned(),
+            Domains => "a list of domain names, such as [\"dnsbl.example\"]".to_owned(),
             Roles => {
                 "a list of \"ingest\", \"query\", \"console\" and \"worker\", each at most once".to_owned()
             }
@@ -101,6 +117,10 @@ impl Accepts {
             }),
             Count { min, max } => value.as_integer().is_some_and(|count| (*min..=*max).contains(&count)),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            OptionalAddress => {
+                value.as_str().is_some_and(|text| text.is_empty() || text.parse::<SocketAddr>().is_ok())
+            }
+            Domains => value.as_array().is_some_and(|domains| domains.iter().all(fits_domain)),
             Roles => value.as_array().is_some_and(|roles| fits_roles(roles)),
         }
     }
@@ -111,8 +131,9 @@ impl Accepts {
         let as_text = || Value::String(text.to_owned());
         match self {
             Count { .. } => text.trim().replace('_', "").parse().map_or_else(|_| as_text(), Value::Integer),
-            Roles => {
-                Value::Array(text.split(',').map(|role| Value::String(role.trim().to_owned())).collect())
+            Domains if text.trim().is_empty() => Value::Array(Vec::new()),
+            Domains | Roles => {
+                Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
             }
             _ => as_text(),
         }
@@ -122,6 +143,14 @@ impl Accepts {
     pub(super) const fn may_be_shown(&self) -> bool {
         !matches!(self, Url(_))
     }
+}
+
+fn fits_domain(domain: &Value) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    domain.as_str().is_some_and(|name| name.len() <= 180 && name.contains('.') && name.split('.').all(label))
 }
 
 fn fits_roles(roles: &[Value]) -> bool {

@@ -13,12 +13,12 @@ const REVISIONS: &str = "
     COPY comment_revisions (
         site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id, author_url,
         mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
-        guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms)
+        guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms, circumstances)
     FROM STDIN (FORMAT binary)";
 const VERDICTS: &str = "
     COPY verdicts (
         site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
-        reasons, signals, degraded, evaluate_time_ms)
+        reasons, signals, degraded, evaluate_time_ms, facts)
     FROM STDIN (FORMAT binary)";
 const COMMENTS: &str = "
     COPY comments (
@@ -47,12 +47,12 @@ pub(super) async fn create(
     ordered.sort_unstable_by_key(|(_, record)| comment_key(record));
     let ordered = column(ordered, |(_, record)| record);
 
-    let mut revisions = CopyRows::new(REVISIONS, 23, ordered.len(), REVISION_BYTES);
-    let mut verdicts = CopyRows::new(VERDICTS, 11, ordered.len(), VERDICT_BYTES);
+    let mut revisions = CopyRows::new(REVISIONS, 24, ordered.len(), REVISION_BYTES);
+    let mut verdicts = CopyRows::new(VERDICTS, 12, ordered.len(), VERDICT_BYTES);
     let mut comments = CopyRows::new(COMMENTS, 14, ordered.len(), COMMENT_BYTES);
     let mut json = Vec::new();
     for record in ordered {
-        write_revision(&mut revisions, record);
+        write_revision(&mut revisions, &mut json, record)?;
         write_verdict(&mut verdicts, &mut json, record)?;
         write_comment(&mut comments, record);
     }
@@ -62,7 +62,7 @@ pub(super) async fn create(
     Ok(column(records, |(index, record)| (*index, super::comments::change(record, record.state, None))))
 }
 
-fn write_revision(rows: &mut CopyRows, record: &NewRecord) {
+fn write_revision(rows: &mut CopyRows, json: &mut Vec<u8>, record: &NewRecord) -> sqlx::Result<()> {
     let comment = &record.comment;
     let contact = record.contact.as_ref();
     rows.row()
@@ -88,7 +88,9 @@ fn write_revision(rows: &mut CopyRows, record: &NewRecord) {
         .optional(comment.request_id.as_ref().map(RequestId::as_str))
         .bigint(record.fingerprint.as_i64())
         .bigint(comment.create_time.as_millis())
-        .bigint(comment.accept_time.as_millis());
+        .bigint(comment.accept_time.as_millis())
+        .optional(record.kept_circumstances().map(|told| document(json, told)).transpose()?);
+    Ok(())
 }
 
 fn write_verdict(rows: &mut CopyRows, json: &mut Vec<u8>, record: &NewRecord) -> sqlx::Result<()> {
@@ -105,7 +107,8 @@ fn write_verdict(rows: &mut CopyRows, json: &mut Vec<u8>, record: &NewRecord) ->
         .bytes(document(json, &evaluation.reasons)?)
         .bytes(document(json, &evaluation.signals)?)
         .bytes(document(json, &evaluation.degraded)?)
-        .bigint(record.evaluate_time.as_millis());
+        .bigint(record.evaluate_time.as_millis())
+        .optional(record.kept_facts().map(|facts| document(json, facts)).transpose()?);
     Ok(())
 }
 

@@ -9,7 +9,8 @@
 //!    [`waves`] so that no statement meets a comment twice. An older revision than the one that
 //!    readers see is stale.
 //!
-//! Either way, what changed is published: events, authors' counters, a notification.
+//! Either way, what later comments are compared with is added to the log of recent comments, and what
+//! changed is published: events, authors' counters, a notification.
 
 mod comments;
 mod fresh;
@@ -23,6 +24,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::changes::{Change, column, publish};
 use crate::copy::COPY_FROM;
+use crate::recent;
 
 /// Records a batch in one transaction.
 pub(crate) async fn record(pool: &PgPool, batch: &[NewRecord]) -> sqlx::Result<Vec<Recorded>> {
@@ -50,6 +52,9 @@ async fn write(
     let mut changes: BTreeMap<usize, Change> =
         fresh::create(&mut transaction, fresh).await?.into_iter().collect();
     changes.extend(merge(&mut transaction, others, &mut outcomes).await?);
+    let records = fresh.iter().chain(others);
+    let applied = records.filter(|(index, _)| changes.contains_key(index)).map(|(_, record)| *record);
+    recent::remember(&mut transaction, applied).await?;
     publish(&mut transaction, &column(changes, |(_, change)| change)).await?;
     transaction.commit().await?;
     Ok(outcomes)

@@ -19,32 +19,33 @@ const KEEP_REVISIONS: &str = "
             $9::bytea[], $10::bytea[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
             $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::bigint[],
             $23::bigint[], $24::text[], $25::text[], $26::float8[], $27::boolean[], $28::text[], $29::text[],
-            $30::text[], $31::bigint[]
+            $30::text[], $31::bigint[], $32::text[], $33::text[]
         ) WITH ORDINALITY AS i (
             site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id, author_url,
             mail_hash, ip_hash, ip_prefix, email, ip, body, language,
             permalink, user_agent, referrer, guidelines_version, request_id, fingerprint, create_time_ms,
             accept_time_ms, rule_set_version, action, score, approved_by_rule, reasons, signals,
-            degraded, evaluate_time_ms, place)
+            degraded, evaluate_time_ms, circumstances, facts, place)
     ), kept AS (
         INSERT INTO comment_revisions (
             site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id, author_url,
             mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
-            guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms)
+            guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms, circumstances)
         SELECT
             site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id, author_url,
             mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
-            guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms
+            guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms,
+            circumstances::json
         FROM incoming ORDER BY place
         ON CONFLICT (site_id, comment_id, revision) DO NOTHING
         RETURNING site_id, comment_id, revision
     ), judged AS (
         INSERT INTO verdicts (
             site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
-            reasons, signals, degraded, evaluate_time_ms)
+            reasons, signals, degraded, evaluate_time_ms, facts)
         SELECT
             site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
-            reasons::json, signals::json, degraded::json, evaluate_time_ms
+            reasons::json, signals::json, degraded::json, evaluate_time_ms, facts::json
         FROM incoming JOIN kept USING (site_id, comment_id, revision)
     )
     SELECT place FROM incoming JOIN kept USING (site_id, comment_id, revision)";
@@ -127,6 +128,8 @@ async fn insert(transaction: &mut PgConnection, records: &[&NewRecord]) -> sqlx:
         .bind(documents(evaluations().map(|evaluation| &evaluation.signals))?)
         .bind(documents(evaluations().map(|evaluation| &evaluation.degraded))?)
         .bind(column(records(), |record| record.evaluate_time.as_millis()))
+        .bind(optional_documents(records().map(NewRecord::kept_circumstances))?)
+        .bind(optional_documents(records().map(NewRecord::kept_facts))?)
         .fetch_all(transaction)
         .await?;
     rows.iter().map(rows::place).collect()
@@ -137,6 +140,15 @@ fn documents<'a, T: Serialize + 'a>(values: impl Iterator<Item = &'a T>) -> sqlx
     values
         .map(|value| serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into())))
         .collect()
+}
+
+/// Each value that is there as a JSON document.
+fn optional_documents<'a, T: Serialize + 'a>(
+    values: impl Iterator<Item = Option<&'a T>>,
+) -> sqlx::Result<Vec<Option<String>>> {
+    let document =
+        |value: &T| serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()));
+    values.map(|value| value.map(document).transpose()).collect()
 }
 
 /// The content hashes that are stored for these records' revisions, which exist.

@@ -1,45 +1,12 @@
-//! What is known about authors, and how it changes: counters move with the states of comments.
+//! How what is known about authors changes: counters move with the states of comments.
 
 use std::collections::HashMap;
 
-use moderato_domain::{AuthorFacts, AuthorKey, SiteId, State, TextFingerprint, Timestamp};
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use moderato_domain::{AuthorKey, SiteId, State, TextFingerprint, Timestamp};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::ROWS_AT_ONCE;
-use crate::database::Database;
 use crate::rows;
-
-/// What is known about each author, in the same order.
-pub(super) async fn facts(
-    database: &Database,
-    authors: &[(SiteId, AuthorKey)],
-) -> sqlx::Result<Vec<Option<AuthorFacts>>> {
-    let mut facts = vec![None; authors.len()];
-    if authors.is_empty() {
-        return Ok(facts);
-    }
-    let keys: Vec<_> = authors.iter().map(|(site, key)| (site.as_str(), hex(key))).collect();
-    let found = sqlx::query(
-        "SELECT wanted.key AS place, comments, published, rejected, first_seen_ms, last_seen_ms, last_text
-         FROM json_each(?1) AS wanted
-         CROSS JOIN authors ON site_id = wanted.value ->> 0 AND author_key = unhex(wanted.value ->> 1)",
-    )
-    .bind(rows::to_json(&keys)?)
-    .fetch_all(database.readers())
-    .await?;
-    for row in &found {
-        let place: usize = rows::count(row, "place")?;
-        facts[place] = Some(AuthorFacts {
-            comments: row.try_get("comments")?,
-            published: row.try_get("published")?,
-            rejected: row.try_get("rejected")?,
-            first_seen: rows::time(row, "first_seen_ms")?,
-            last_seen: rows::time(row, "last_seen_ms")?,
-            last_text: TextFingerprint::from_i64(row.try_get("last_text")?),
-        });
-    }
-    Ok(facts)
-}
 
 /// The changes of one transaction, added up per author, so that each author is written once.
 #[derive(Default)]
@@ -189,6 +156,6 @@ async fn add_counts(connection: &mut SqliteConnection, changes: &[Changed<'_>]) 
     Ok(())
 }
 
-fn hex(key: &AuthorKey) -> String {
+pub(super) fn hex(key: &AuthorKey) -> String {
     format!("{:032x}", u128::from_be_bytes(*key.as_bytes()))
 }

@@ -1,8 +1,7 @@
 //! Stored revisions with everything that was said about them, for replays and backtests.
 
 use moderato_domain::{
-    Author, Circumstances, Client, Comment, CommentName, DecisionKind, Email, RequestId, Revision, SiteId,
-    Timestamp,
+    Author, Client, Comment, CommentName, DecisionKind, Email, RequestId, Revision, SiteId, Timestamp,
 };
 use moderato_store::{CommentPosition, JudgedComment};
 use sqlx::Row;
@@ -20,7 +19,7 @@ macro_rules! select_judged {
                     r.author_url, r.email, r.ip, r.body, r.language, r.permalink, r.user_agent, r.referrer,
                     r.guidelines_version, r.request_id, r.create_time_ms, r.accept_time_ms,
                     v.rule_set_version, v.action, v.score, v.approved_by_rule, v.reasons, v.signals,
-                    v.degraded, v.evaluate_time_ms,
+                    v.degraded, v.facts, v.evaluate_time_ms, r.circumstances,
                     (SELECT kind FROM decisions AS d
                      WHERE d.site_id = c.site_id AND d.comment_id = c.comment_id AND d.revision = r.revision
                      ORDER BY d.decision_id DESC LIMIT 1) AS decision
@@ -105,7 +104,8 @@ fn judged(row: &SqliteRow) -> sqlx::Result<JudgedComment> {
                 referrer: row.try_get("referrer")?,
             },
             guidelines_version: row.try_get("guidelines_version")?,
-            circumstances: Circumstances::default(),
+            circumstances: rows::optional(row, "circumstances", |text| serde_json::from_str(text).ok())?
+                .unwrap_or_default(),
             request_id: rows::optional(row, "request_id", |text| RequestId::parse(text).ok())?,
             create_time: rows::time(row, "create_time_ms")?,
             accept_time: rows::time(row, "accept_time_ms")?,

@@ -3,7 +3,9 @@
 mod authors;
 mod comments;
 mod events;
+mod facts;
 mod judged;
+mod recent;
 mod record;
 mod review;
 mod rule_effects;
@@ -16,21 +18,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
-    Timestamp, Verdict, Withdrawal,
+    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
-    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Reading, Recorded,
-    Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
-    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
+    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
+    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading,
+    Recorded, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
+    RulesInForce, ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants,
+    Withdrawn,
 };
 use tokio::sync::watch;
 
 use crate::database::Database;
 use crate::error::store_error;
 
-/// Most rows in one INSERT. A statement takes 32,766 parameters, the widest row has 23; batches of
+/// Most rows in one INSERT. A statement takes 32,766 parameters, the widest row has 25; batches of
 /// the worker are smaller.
 const ROWS_AT_ONCE: usize = 1_000;
 
@@ -49,11 +51,12 @@ impl SqliteStore {
 
 #[async_trait]
 impl Pipeline for SqliteStore {
-    async fn author_facts(
-        &self,
-        authors: &[(SiteId, AuthorKey)],
-    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
-        authors::facts(&self.database, authors).await.map_err(store_error)
+    async fn facts(&self, questions: &Questions) -> Result<Answers, StoreError> {
+        facts::answer(&self.database, questions).await.map_err(store_error)
+    }
+
+    async fn forget_recent(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        recent::forget(&self.database, before, limit).await.map_err(store_error)
     }
 
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {

@@ -12,7 +12,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::authors::AuthorChanges;
 use super::events::{self, NewEvent};
-use super::{ROWS_AT_ONCE, verdicts};
+use super::{ROWS_AT_ONCE, recent, verdicts};
 use crate::database::Database;
 use crate::rows;
 
@@ -33,6 +33,7 @@ pub(super) async fn record(database: &Database, batch: &[NewRecord]) -> sqlx::Re
         for comments in changed.chunks(ROWS_AT_ONCE) {
             upsert_comments(&mut transaction, comments).await?;
         }
+        recent::remember(&mut transaction, &plan.applied).await?;
         events::append(&mut transaction, &plan.events).await?;
         plan.authors.write(&mut transaction).await?;
         database.commit_events(transaction).await?;
@@ -53,6 +54,8 @@ struct Plan<'a> {
     hashes: HashMap<(Key<'a>, Revision), ContentHash>,
     /// Revisions to be stored, stale ones included.
     kept: Vec<Kept<'a>>,
+    /// Those of them that became their comment's newest.
+    applied: Vec<Kept<'a>>,
     events: Vec<NewEvent<'a>>,
     authors: AuthorChanges<'a>,
 }
@@ -98,6 +101,7 @@ impl<'a> Plan<'a> {
             current: HashMap::with_capacity(batch.len()),
             hashes: HashMap::with_capacity(batch.len()),
             kept: Vec::with_capacity(batch.len()),
+            applied: Vec::with_capacity(batch.len()),
             events: Vec::with_capacity(batch.len()),
             authors: AuthorChanges::default(),
         };
@@ -180,6 +184,7 @@ impl<'a> Plan<'a> {
         self.last_seq = self.last_seq.max(comment_seq);
         self.current.insert(key, next);
         self.kept.push((comment_seq, record));
+        self.applied.push((comment_seq, record));
         self.events.push(NewEvent {
             kind: EventKind::VerdictRecorded,
             site: &comment.site,
@@ -198,36 +203,44 @@ async fn insert_revisions(connection: &mut SqliteConnection, records: &[Kept<'_>
         "INSERT INTO comment_revisions
              (comment_seq, site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id,
               author_url, mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
-              guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms) ",
+              guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms, circumstances) ",
     );
-    insert.push_values(records, |mut row, (comment_seq, record)| {
-        let comment = &record.comment;
-        let contact = record.contact.as_ref();
-        row.push_bind(comment_seq)
-            .push_bind(comment.site.as_str())
-            .push_bind(comment.id.as_str())
-            .push_bind(comment.revision.get())
-            .push_bind(record.submission_uid.as_uuid())
-            .push_bind(record.content_hash.as_bytes().as_slice())
-            .push_bind(&comment.author.display_name)
-            .push_bind(&comment.author.user_id)
-            .push_bind(&comment.author.url)
-            .push_bind(record.mail_hash.as_ref().map(<[u8; 16]>::as_slice))
-            .push_bind(record.ip_hash.as_ref().map(<[u8; 16]>::as_slice))
-            .push_bind(&record.ip_prefix)
-            .push_bind(contact.and_then(|contact| contact.email.as_deref()))
-            .push_bind(contact.and_then(|contact| contact.ip.as_deref()))
-            .push_bind(&comment.body)
-            .push_bind(&comment.language)
-            .push_bind(&comment.permalink)
-            .push_bind(&comment.client.user_agent)
-            .push_bind(&comment.client.referrer)
-            .push_bind(&comment.guidelines_version)
-            .push_bind(comment.request_id.as_ref().map(moderato_domain::RequestId::as_str))
-            .push_bind(record.fingerprint.as_i64())
-            .push_bind(comment.create_time.as_millis())
-            .push_bind(comment.accept_time.as_millis());
-    });
+    let circumstances = records
+        .iter()
+        .map(|(_, record)| record.kept_circumstances().map(rows::to_json).transpose())
+        .collect::<sqlx::Result<Vec<_>>>()?;
+    insert.push_values(
+        records.iter().zip(circumstances),
+        |mut row, ((comment_seq, record), circumstances)| {
+            let comment = &record.comment;
+            let contact = record.contact.as_ref();
+            row.push_bind(comment_seq)
+                .push_bind(comment.site.as_str())
+                .push_bind(comment.id.as_str())
+                .push_bind(comment.revision.get())
+                .push_bind(record.submission_uid.as_uuid())
+                .push_bind(record.content_hash.as_bytes().as_slice())
+                .push_bind(&comment.author.display_name)
+                .push_bind(&comment.author.user_id)
+                .push_bind(&comment.author.url)
+                .push_bind(record.mail_hash.as_ref().map(<[u8; 16]>::as_slice))
+                .push_bind(record.ip_hash.as_ref().map(<[u8; 16]>::as_slice))
+                .push_bind(&record.ip_prefix)
+                .push_bind(contact.and_then(|contact| contact.email.as_deref()))
+                .push_bind(contact.and_then(|contact| contact.ip.as_deref()))
+                .push_bind(&comment.body)
+                .push_bind(&comment.language)
+                .push_bind(&comment.permalink)
+                .push_bind(&comment.client.user_agent)
+                .push_bind(&comment.client.referrer)
+                .push_bind(&comment.guidelines_version)
+                .push_bind(comment.request_id.as_ref().map(moderato_domain::RequestId::as_str))
+                .push_bind(record.fingerprint.as_i64())
+                .push_bind(comment.create_time.as_millis())
+                .push_bind(comment.accept_time.as_millis())
+                .push_bind(circumstances);
+        },
+    );
     insert.build().execute(connection).await?;
     Ok(())
 }

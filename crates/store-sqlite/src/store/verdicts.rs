@@ -1,6 +1,7 @@
 //! Verdicts: what the engine said about each revision.
 
-use moderato_domain::{CommentName, Evaluation, Revision, RuleSetVersion, Verdict};
+use moderato_domain::{CommentName, Evaluation, Facts, Revision, RuleSetVersion, Verdict};
+use moderato_store::NewRecord;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -12,7 +13,7 @@ macro_rules! select_verdicts {
     ($which:literal) => {
         concat!(
             "SELECT site_id, comment_id, revision, rule_set_version, action, score, approved_by_rule,
-                    reasons, signals, degraded, evaluate_time_ms
+                    reasons, signals, degraded, facts, evaluate_time_ms
              FROM verdicts
              WHERE comment_seq = (SELECT comment_seq FROM comments WHERE site_id = ?1 AND comment_id = ?2) ",
             $which
@@ -59,12 +60,10 @@ pub(super) async fn newest_first(
 pub(super) async fn insert(connection: &mut SqliteConnection, records: &[Kept<'_>]) -> sqlx::Result<()> {
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO verdicts (comment_seq, site_id, comment_id, revision, rule_set_version, action, score,
-                               approved_by_rule, reasons, signals, degraded, evaluate_time_ms) ",
+                               approved_by_rule, reasons, signals, degraded, evaluate_time_ms, facts) ",
     );
-    let documents = records
-        .iter()
-        .map(|(_, record)| Documents::of(&record.evaluation))
-        .collect::<sqlx::Result<Vec<_>>>()?;
+    let documents =
+        records.iter().map(|(_, record)| Documents::of(record)).collect::<sqlx::Result<Vec<_>>>()?;
     insert.push_values(records.iter().zip(documents), |mut row, ((comment_seq, record), documents)| {
         row.push_bind(comment_seq)
             .push_bind(record.comment.site.as_str())
@@ -77,25 +76,29 @@ pub(super) async fn insert(connection: &mut SqliteConnection, records: &[Kept<'_
             .push_bind(documents.reasons)
             .push_bind(documents.signals)
             .push_bind(documents.degraded)
-            .push_bind(record.evaluate_time.as_millis());
+            .push_bind(record.evaluate_time.as_millis())
+            .push_bind(documents.facts);
     });
     insert.build().execute(connection).await?;
     Ok(())
 }
 
-/// The parts of an evaluation that are read back whole and never searched.
+/// The parts of a verdict that are read back whole and never searched.
 struct Documents {
     reasons: String,
     signals: String,
     degraded: String,
+    facts: Option<String>,
 }
 
 impl Documents {
-    fn of(evaluation: &Evaluation) -> sqlx::Result<Self> {
+    fn of(record: &NewRecord) -> sqlx::Result<Self> {
+        let evaluation = &record.evaluation;
         Ok(Self {
             reasons: rows::to_json(&evaluation.reasons)?,
             signals: rows::to_json(&evaluation.signals)?,
             degraded: rows::to_json(&evaluation.degraded)?,
+            facts: record.kept_facts().map(rows::to_json).transpose()?,
         })
     }
 }
@@ -113,6 +116,12 @@ pub(super) fn stored_verdict(row: &SqliteRow) -> sqlx::Result<Verdict> {
             rule_set: rows::parsed(row, "rule_set_version", RuleSetVersion::parse)?,
             degraded: rows::json(row, "degraded")?,
         },
+        facts: facts(row)?,
         evaluate_time: rows::time(row, "evaluate_time_ms")?,
     })
+}
+
+fn facts(row: &SqliteRow) -> sqlx::Result<Facts> {
+    let absent = row.try_get::<Option<&str>, _>("facts")?.is_none();
+    if absent { Ok(Facts::none(rows::time(row, "evaluate_time_ms")?)) } else { rows::json(row, "facts") }
 }

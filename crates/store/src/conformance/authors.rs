@@ -77,7 +77,7 @@ pub(super) async fn facts_come_in_the_order_asked(case: Case) {
         (other.site.clone(), author(2)),
         (case.site.clone(), author(2)),
     ];
-    let facts = case.store.author_facts(&asked).await.expect("read");
+    let facts = case.authors(&asked).await;
     let counts: Vec<_> =
         facts.iter().map(|facts| facts.map(|facts| (facts.comments, facts.rejected))).collect();
     assert_eq!(counts, [Some((2, 0)), None, Some((1, 1)), Some((1, 0)), None, Some((2, 0))]);
@@ -125,7 +125,7 @@ pub(super) async fn concurrent_batches_lose_no_count(case: Case) {
 }
 
 async fn facts(case: &Case, author: AuthorKey) -> Option<AuthorFacts> {
-    let facts = case.store.author_facts(&[(case.site.clone(), author)]).await.expect("read");
+    let facts = case.authors(&[(case.site.clone(), author)]).await;
     assert_eq!(facts.len(), 1);
     facts[0]
 }

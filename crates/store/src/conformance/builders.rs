@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, Author, AuthorKey, Circumstances, Client, Comment, CommentId, CommentName, Decision,
-    DecisionKind, Evaluation, Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds,
+    Action, Author, AuthorFacts, AuthorKey, Circumstances, Client, Comment, CommentId, CommentName, Decision,
+    DecisionKind, Evaluation, Facts, Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds,
     TextFingerprint, ThreadId, Timestamp, Withdrawal,
 };
 
-use crate::{Event, EventCursor, NewRecord, Recorded, Store, StoredComment, Withdrawn};
+use crate::{
+    Answers, Event, EventCursor, NewRecord, Questions, Recorded, Store, StoredComment, Traces, Withdrawn,
+};
 
 /// Some time in 2024: what cases call `at(0)`.
 const START_MS: i64 = 1_722_470_400_000;
@@ -43,6 +45,8 @@ impl Case {
             state: State::Published,
             author: None,
             evaluation: evaluation(),
+            traces: Traces::default(),
+            facts: None,
             comment: Comment {
                 site: self.site.clone(),
                 id: comment_id(id),
@@ -90,6 +94,14 @@ impl Case {
         self.store.decide(&self.decision(id, number, kind)).await.expect("decided")
     }
 
+    pub(super) async fn facts(&self, questions: &Questions) -> Answers {
+        self.store.facts(questions).await.expect("read")
+    }
+
+    pub(super) async fn authors(&self, authors: &[(SiteId, AuthorKey)]) -> Vec<Option<AuthorFacts>> {
+        self.facts(&Questions { authors: authors.to_vec(), ..Questions::default() }).await.authors
+    }
+
     pub(super) async fn comment(&self, id: &str) -> StoredComment {
         self.store.comment(&self.name(id)).await.expect("read").expect("there is such a comment")
     }
@@ -122,6 +134,8 @@ pub(super) struct Draft {
     pub(super) author: Option<AuthorKey>,
     pub(super) state: State,
     pub(super) evaluation: Evaluation,
+    pub(super) traces: Traces,
+    pub(super) facts: Option<Facts>,
 }
 
 impl Draft {
@@ -175,7 +189,9 @@ impl Draft {
             ip_prefix: None,
             contact: None,
             fingerprint: TextFingerprint::of(&self.comment.body),
+            traces: self.traces,
             evaluation: self.evaluation,
+            facts: self.facts.unwrap_or_else(|| Facts::none(self.comment.accept_time)),
             state: self.state,
             evaluate_time: self.comment.accept_time,
             comment: self.comment,

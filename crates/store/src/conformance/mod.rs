@@ -9,6 +9,7 @@ mod authors;
 mod builders;
 mod deciding;
 mod events;
+mod facts;
 mod reading;
 mod recording;
 mod rule_effects;
@@ -63,6 +64,14 @@ const CASES: &[(&str, Run)] = cases![
     authors::facts_come_in_the_order_asked,
     authors::an_edit_by_another_author_moves_the_comment,
     authors::concurrent_batches_lose_no_count,
+    facts::rates_count_what_came_before_the_asked_moment,
+    facts::texts_are_found_by_either_probe,
+    facts::a_history_follows_what_becomes_of_comments,
+    facts::a_page_shows_what_readers_see,
+    facts::one_call_answers_questions_of_every_kind,
+    facts::the_log_forgets_by_age,
+    facts::a_verdict_keeps_the_facts_it_was_given_with,
+    facts::circumstances_read_back_for_replays,
     events::every_change_leaves_one_event,
     events::the_head_is_followed_by_what_happens_next,
     events::a_follower_sees_every_event_exactly_once,

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::builders::{Case, Draft, at, author, comment_id, evaluation, revision, rule_set, shuffled};
 use crate::Recorded::{Applied, Conflict, Duplicate, Stale};
-use crate::{Contact, EventCursor, NewRecord, StoreError, StoredComment};
+use crate::{Answers, Contact, EventCursor, NewRecord, Questions, StoreError, StoredComment};
 
 pub(super) async fn a_new_comment_is_applied_and_reads_back_whole(case: Case) {
     let (record, expected) = filled_in(&case);
@@ -190,7 +190,7 @@ pub(super) async fn one_batch_can_hold_every_outcome(case: Case) {
 pub(super) async fn an_empty_batch_is_nothing(case: Case) {
     assert_eq!(case.record([]).await, []);
     assert_eq!(case.withdraw(&[], at(0)).await, []);
-    assert_eq!(case.store.author_facts(&[]).await.expect("read"), []);
+    assert_eq!(case.facts(&Questions::default()).await, Answers::default());
     assert_eq!(case.store.count_published(&case.site, &[]).await.expect("read"), Vec::<i64>::new());
 }
 
@@ -207,7 +207,7 @@ pub(super) async fn a_poisoned_batch_leaves_nothing_behind(case: Case) {
         assert_eq!(case.store.comment(&case.name(id)).await.expect("read"), None);
         assert_eq!(case.judged(id).await, Vec::<i64>::new());
     }
-    let facts = case.store.author_facts(&[(case.site.clone(), author(1))]).await.expect("read");
+    let facts = case.authors(&[(case.site.clone(), author(1))]).await;
     assert_eq!(facts, [None]);
     // Its neighbours are well without it.
     assert_eq!(case.record([case.draft("c1"), case.draft("c3")]).await, [Applied, Applied]);
@@ -298,7 +298,7 @@ pub(super) async fn of_concurrent_equals_exactly_one_is_applied(case: Case) {
         assert_eq!((of(Applied), of(Duplicate)), (1, TASKS as usize - 1), "c{number}");
         assert_eq!(case.judged(&format!("c{number}")).await, [1]);
     }
-    let facts = case.store.author_facts(&[(case.site.clone(), author(1))]).await.expect("read");
+    let facts = case.authors(&[(case.site.clone(), author(1))]).await;
     assert_eq!(
         facts[0].map(|facts| (facts.comments, facts.published)),
         Some((COMMENTS as i64, COMMENTS as i64))
@@ -327,7 +327,7 @@ pub(super) async fn of_concurrent_revisions_the_newest_stays(case: Case) {
         assert_eq!((comment.revision, comment.state), (revision(REVISIONS), State::Published));
         assert_eq!(case.judged(&format!("c{id}")).await, [6, 5, 4, 3, 2, 1]);
     }
-    let facts = case.store.author_facts(&[(case.site.clone(), author(1))]).await.expect("read");
+    let facts = case.authors(&[(case.site.clone(), author(1))]).await;
     let facts = facts[0].expect("known");
     assert_eq!((facts.comments, facts.published, facts.rejected), (COMMENTS, COMMENTS, 0));
     let applied = outcomes.iter().filter(|outcome| **outcome == Applied).count();

@@ -80,7 +80,7 @@ async fn a_check_judges_and_stores_nothing_even_while_the_store_is_away() {
     assert!(!verdict.signals.is_empty());
     role.lose_store().await;
     let degraded = client.check_comment(spam).await.unwrap().into_inner().verdict.unwrap();
-    assert_eq!(degraded.degraded, ["facts.author"]);
+    assert_eq!(degraded.degraded, ["facts.author skipped: unavailable"]);
     assert!(role.taken().await.is_empty());
 }
 

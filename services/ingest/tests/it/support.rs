@@ -12,12 +12,13 @@ use moderato_api::internal::{self, Submission};
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
 use moderato_api::pb::ingest::{Author, Client, CommentDraft, EditCommentRequest, SubmitCommentRequest};
 use moderato_domain::{
-    PrivacyKey, Role, RuleSetVersion, Site, SiteId, SiteSettings, State, SystemClock, SystemIds,
-    TextFingerprint,
+    MissingPolicy, PrivacyKey, Role, RuleSetVersion, Site, SiteId, SiteSettings, State, SystemClock,
+    SystemIds, TextFingerprint,
 };
 use moderato_engine::{
     ActiveRules, CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES, engine_error,
 };
+use moderato_facts::Collector;
 use moderato_ingest::{IngestDeps, IngestOptions, service};
 use moderato_queue::{
     ConsumeOptions, Consumer, DeadLetter, DeadSelection, Depth, Envelope, PublishError, Queue, QueueError,
@@ -91,6 +92,7 @@ pub(crate) async fn start_with(options: IngestOptions) -> RunningRole {
     let service = service(IngestDeps {
         queue: queue.clone(),
         store: Arc::new(store.clone()),
+        facts: Arc::new(Collector::new(Arc::new(store.clone()), MissingPolicy::Open, None)),
         directory: directory.clone(),
         rules,
         clock: Arc::new(SystemClock),
@@ -174,6 +176,8 @@ impl RunningRole {
                         ip_prefix: None,
                         contact: None,
                         fingerprint: TextFingerprint::of(&comment.body),
+                        traces: moderato_store::Traces::default(),
+                        facts: moderato_domain::Facts::none(comment.accept_time),
                         evaluation: engine_error(RuleSetVersion::parse("none@0").unwrap()),
                         state: State::Pending,
                         evaluate_time: comment.accept_time,

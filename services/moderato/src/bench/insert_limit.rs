@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use moderato_domain::facts::{ip_prefix, keyed_hash};
+use moderato_domain::identity::{ip_prefix, keyed_hash};
 use moderato_domain::{
     AuthorKey, Clock as _, CommentId, Email, ModerationMode, PrivacyKey, Site, SiteId, SiteSettings, State,
     Stopwatch, SystemClock, TextFingerprint,
 };
 use moderato_engine::{CompiledRuleSet, Facts, Guidelines, STARTER_GUIDELINES, STARTER_RULES, evaluate};
 use moderato_runtime::shutdown::Shutdown;
-use moderato_store::{NewRecord, Recorded, RuleSetDocument, Store};
+use moderato_store::{NewRecord, Recorded, RuleSetDocument, Store, Traces};
 use moderato_store_postgres::{PostgresOptions, PostgresStore};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions};
 use sqlx::postgres::PgConnectOptions;
@@ -182,7 +182,8 @@ impl Judge {
     fn record(&self, comments: &Comments, number: u64) -> anyhow::Result<NewRecord> {
         let now = SystemClock.now();
         let comment = comments.admitted(number, now)?;
-        let evaluation = evaluate(&self.rules, &comment, &Facts::none(now));
+        let facts = Facts::none(now);
+        let evaluation = evaluate(&self.rules, &comment, &facts);
         let key = &self.site.privacy_key;
         let hash = |label: &str, value: String| keyed_hash(key, label, value.as_bytes());
         Ok(NewRecord {
@@ -195,7 +196,9 @@ impl Judge {
             contact: None,
             fingerprint: TextFingerprint::of(&comment.body),
             state: State::after(self.site.settings.mode, &evaluation),
+            traces: Traces::default(),
             evaluation,
+            facts,
             evaluate_time: now,
             comment,
         })

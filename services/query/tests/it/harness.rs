@@ -7,14 +7,14 @@ use moderato_access::mint;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
 use moderato_api::status::reason_of;
 use moderato_domain::{
-    Action, Author, Circumstances, Client, Comment, CommentId, CommentName, Email, Evaluation, Field,
+    Action, Author, Circumstances, Client, Comment, CommentId, CommentName, Email, Evaluation, Facts, Field,
     PrivacyKey, Reason, Revision, Role, RuleSetVersion, Score, Signal, SignalValue, Site, SiteId,
     SiteSettings, Span, State, SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
 };
 use moderato_query::{QueryDeps, QueryOptions};
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::{self, ShutdownTrigger};
-use moderato_store::{ApiKeyId, Contact, Directory, NewRecord, Recorded, Store, Tenants as _};
+use moderato_store::{ApiKeyId, Contact, Directory, NewRecord, Recorded, Store, Tenants as _, Traces};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
@@ -200,7 +200,9 @@ impl Draft {
             ip_prefix: Some(format!("{IP_PREFIX}0/24")),
             contact: Some(Contact { email: Some(MAIL.to_owned()), ip: Some(IP.to_owned()) }),
             fingerprint: TextFingerprint::of(&comment.body),
+            traces: Traces::default(),
             evaluation: evaluation(self.action),
+            facts: Facts::none(time),
             state: self.state,
             evaluate_time: time,
             comment,

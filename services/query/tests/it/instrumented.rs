@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use moderato_domain::{
-    AuthorFacts, AuthorKey, CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId,
-    Timestamp, Verdict, Withdrawal,
+    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
-    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Reading, Recorded,
-    Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
-    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
+    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
+    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading,
+    Recorded, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
+    RulesInForce, ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants,
+    Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -108,11 +108,11 @@ impl EventLog for Instrumented {
 
 #[tonic::async_trait]
 impl Pipeline for Instrumented {
-    async fn author_facts(
-        &self,
-        authors: &[(SiteId, AuthorKey)],
-    ) -> Result<Vec<Option<AuthorFacts>>, StoreError> {
-        self.inner.author_facts(authors).await
+    async fn facts(&self, questions: &Questions) -> Result<Answers, StoreError> {
+        self.inner.facts(questions).await
+    }
+    async fn forget_recent(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.inner.forget_recent(before, limit).await
     }
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
         self.inner.record(batch).await
