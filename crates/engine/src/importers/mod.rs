@@ -3,12 +3,12 @@
 //!
 //! | module | what it reads |
 //! |---|---|
-//! | [`wordpress`] | disallowed and moderation keys, one a line |
-//! | [`coral`] | banned and suspect words, JSON or one a line |
-//! | [`discourse`] | watched words, CSV |
-//! | [`komento`] | settings, JSON |
-//! | [`entries`] | what an entry is: words, a host, an address, a person |
-//! | [`document`] | the document that comes of it |
+//! | `wordpress` | disallowed and moderation keys, one a line |
+//! | `coral` | banned and suspect words, JSON or one a line |
+//! | `discourse` | watched words, CSV |
+//! | `komento` | settings, JSON |
+//! | `entries` | what an entry is: words, a host, an address, a person |
+//! | `document` | the document that comes of it |
 //!
 //! The document compiles; what it cannot say is in the report, never silently lost.
 
