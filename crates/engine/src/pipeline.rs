@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use moderato_domain::{
-    Action, Comment, Evaluation, Facts, Field, MissingPolicy, Reason, RuleSetVersion, Score, Span,
+    Action, Comment, Evaluation, Facts, Field, MissingFact, MissingPolicy, Reason, RuleSetVersion, Score,
+    Span,
 };
 
 use crate::analyzers::{
@@ -90,7 +91,7 @@ pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation
     let approved = matched.iter().any(|rule| rule.approves());
     let mut reasons: Vec<Reason> =
         matched.iter().zip(points).map(|(rule, points)| reason(rule, points, context, seen)).collect();
-    reasons.extend(missing_facts(context.facts));
+    reasons.extend(missing_facts(rules, context.facts));
     reasons.sort_by(weightier);
     Evaluation {
         action,
@@ -99,7 +100,7 @@ pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation
         reasons,
         signals: seen.signals(),
         rule_set: rules.version().clone(),
-        degraded: context.facts.missing.iter().map(ToString::to_string).collect(),
+        degraded: missing(rules, context.facts).map(ToString::to_string).collect(),
     }
 }
 
@@ -164,13 +165,20 @@ fn with_needs(used: FieldSet) -> FieldSet {
 fn action_of(rules: &CompiledRuleSet, matched: &[&Rule], score: Score, facts: &Facts) -> Action {
     let by_points = rules.action_of(score.get());
     let by_rules = matched.iter().filter_map(|rule| rule.demands()).fold(by_points, Action::max);
-    let sternest = by_rules.max(demanded_by_missing(facts));
+    let sternest = by_rules.max(demanded_by_missing(rules, facts));
     if matched.iter().any(|rule| rule.never_reject) { sternest.min(Action::Review) } else { sternest }
 }
 
+/// Facts that these rules ask for and that could not be had. Facts are collected for a shadow as well,
+/// and what only that one asks for says nothing about this verdict.
+fn missing<'f>(rules: &CompiledRuleSet, facts: &'f Facts) -> impl Iterator<Item = &'f MissingFact> {
+    let needed = rules.needs_facts();
+    facts.missing.iter().filter(move |missing| needed.contains(missing.fact))
+}
+
 /// What the operator wants done with comments of which some fact could not be had.
-fn demanded_by_missing(facts: &Facts) -> Action {
-    let demanded = facts.missing.iter().map(|missing| match missing.policy {
+fn demanded_by_missing(rules: &CompiledRuleSet, facts: &Facts) -> Action {
+    let demanded = missing(rules, facts).map(|missing| match missing.policy {
         MissingPolicy::Open => Action::Allow,
         MissingPolicy::Hold => Action::Review,
         MissingPolicy::Closed => Action::Reject,
@@ -179,9 +187,9 @@ fn demanded_by_missing(facts: &Facts) -> Action {
 }
 
 /// Why a comment is held or rejected for missing facts.
-fn missing_facts(facts: &Facts) -> Option<Reason> {
-    let action = Some(demanded_by_missing(facts)).filter(|action| *action != Action::Allow)?;
-    let held = facts.missing.iter().filter(|missing| missing.policy != MissingPolicy::Open);
+fn missing_facts(rules: &CompiledRuleSet, facts: &Facts) -> Option<Reason> {
+    let action = Some(demanded_by_missing(rules, facts)).filter(|action| *action != Action::Allow)?;
+    let held = missing(rules, facts).filter(|missing| missing.policy != MissingPolicy::Open);
     let note = held.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (rule, category) = MISSING_FACTS;
     Some(Reason {

@@ -5,8 +5,9 @@
 mod support;
 
 use moderato_domain::{
-    Attachment, AuthorFacts, Challenge, Circumstances, Comment, FactKind, FactSet, Form, History, Rates,
-    Repeats, TextFingerprint, ThreadFacts, ThreadState, Timestamp, Windows,
+    Action, Attachment, AuthorFacts, Challenge, Circumstances, Comment, FactKind, FactSet, Form, History,
+    MissingFact, MissingPolicy, Rates, Repeats, TextFingerprint, ThreadFacts, ThreadState, Timestamp,
+    Windows,
 };
 use moderato_engine::{Facts, evaluate};
 use support::{NOW, comment, compile, one_rule};
@@ -118,4 +119,17 @@ fn only_facts_that_rules_use_are_asked_for() {
     let evaluation = evaluate(&compile(&one_rule("author.rate_1m >= 1")).unwrap(), &told(), &known());
     let signals: Vec<_> = evaluation.signals.iter().map(|signal| signal.id.as_ref()).collect();
     assert_eq!(signals, ["author.rate_1m"], "others would only make the verdict longer");
+}
+
+#[test]
+fn a_missing_fact_matters_only_to_rules_that_ask_for_it() {
+    let missing =
+        MissingFact { fact: FactKind::BlockLists, why: "timeout".into(), policy: MissingPolicy::Closed };
+    let facts = Facts { missing: vec![missing], ..Facts::none(NOW) };
+    let judged =
+        |when: &str| evaluate(&compile(&one_rule(when)).unwrap(), &comment("Hello everybody"), &facts);
+    let asks = judged("block_lists.count >= 1");
+    assert_eq!((asks.action, asks.degraded.len()), (Action::Reject, 1));
+    let does_not = judged("links.count >= 1");
+    assert_eq!((does_not.action, does_not.degraded.len()), (Action::Allow, 0));
 }

@@ -18,7 +18,7 @@ const ROW_BYTES: usize = 220;
 /// Several processes may forget at once: each takes other rows.
 const FORGET: &str = "
     DELETE FROM recent_comments WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM recent_comments WHERE time_ms < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+        SELECT ctid FROM recent_comments WHERE time_ms < $1 ORDER BY time_ms LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 /// Keeps what later comments are compared with. Nothing is sent if no rule asks for any of it.
 pub(crate) async fn remember<'a>(

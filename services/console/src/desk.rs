@@ -27,6 +27,9 @@ pub enum DeskError {
     /// Nothing to roll back to.
     #[error("no other rule set was in force before this one")]
     NothingBefore,
+    /// The engine fails on this very comment, as it did when a worker judged it.
+    #[error("the rules cannot be applied to this comment because of a fault in the engine")]
+    EngineFault,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -65,7 +65,11 @@ impl RuleDesk {
     ) -> Result<Option<(JudgedComment, Explanation)>, DeskError> {
         let Some(judged) = self.store().judged_comment(name, revision).await? else { return Ok(None) };
         let rules = self.stored(&judged.verdict.evaluation.rule_set).await?;
-        let explanation = explain(&rules.rules, &as_judged(&judged), &facts_of(&judged));
+        let comment = as_judged(&judged);
+        let explained =
+            catch_unwind(AssertUnwindSafe(|| explain(&rules.rules, &comment, &facts_of(&judged))));
+        drop(comment);
+        let explanation = explained.map_err(|_| DeskError::EngineFault)?;
         Ok(Some((judged, explanation)))
     }
 }

@@ -105,6 +105,7 @@ impl RuleSetService for Console {
                 ..pb::RuleSet::default()
             }));
         }
+        self.must_be_alone()?;
         self.desk.create(&draft).await.map_err(|error| refusal(&error))?;
         Ok(Response::new(self.told(&version).await?))
     }
@@ -288,6 +289,7 @@ fn refusal(error: &DeskError) -> Refusal {
         DeskError::Unfit(_) | DeskError::NothingBefore => {
             Refusal::Error(ErrorCode::RuleSetUnfit, shortened(error.to_string()))
         }
+        DeskError::EngineFault => Refusal::Error(ErrorCode::Internal, error.to_string()),
         DeskError::Store(failed) => refused(failed),
     }
 }

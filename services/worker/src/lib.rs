@@ -145,7 +145,7 @@ async fn forget_old(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
                 Ok(forgotten) if forgotten >= u64::from(AT_ONCE) => {}
                 Ok(_) => break,
                 Err(error) => {
-                    tracing::debug!(%error, "recent comments are not forgotten yet");
+                    tracing::warn!(%error, "old entries of the log of recent comments are not deleted yet");
                     break;
                 }
             }
