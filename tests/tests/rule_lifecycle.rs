@@ -221,6 +221,7 @@ async fn rules_change_under_load_and_no_comment_is_lost(deployment: &Deployment)
                 submission(&format!("load-{number}"), "post-9", &format!("Comment {number}, thanks"));
             names
                 .push(deployment.ingest().submit_comment(request).await.expect("accepted").into_inner().name);
+            // The pace of the load: nothing is waited for.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         names

@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use moderato_domain::{Action, CommentName, DecisionKind, Evaluation, SiteId, Stopwatch, Timestamp};
 use moderato_engine::CompiledRuleSet;
@@ -206,14 +205,10 @@ pub async fn backtest(
             if !whole {
                 break;
             }
-            tokio::time::sleep(rest_after(watch.elapsed())).await;
+            tokio::time::sleep(watch.elapsed() * REST).await;
         }
     }
     Ok(report)
-}
-
-fn rest_after(work: Duration) -> Duration {
-    work * REST
 }
 
 fn judge_page(rules: &CompiledRuleSet, page: Vec<JudgedComment>) -> Vec<(JudgedComment, Evaluation)> {
