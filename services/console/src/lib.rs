@@ -1,43 +1,22 @@
-//! The console role: where people change rule sets and see what they do.
+//! The console role: where moderators resolve what was flagged and people change rule sets.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `draft` | a rule set compiled and tested, or everything that is wrong with it |
-//! | `desk` | stores, activates, rolls back; nothing unfit gets in |
-//! | `backtest` | tries a rule set on stored comments |
-//! | `replay` | judges a stored comment again, or explains its verdict |
-//! | `health` | dead rules and bad rules |
-//! | `service` | one method per RPC: admit the caller, read the request, answer |
-//! | `request`, `present` | from the wire and to the wire |
-//! | `stream` | a backtest on its way to a caller |
-//!
-//! [`RuleDesk`] is the role without its door: the operators' command line uses it on the store
-//! directly. To add an RPC: a line in [`Rpc`] with its permission, a method in `service`. A test
-//! compares [`Rpc::ALL`] with the contract.
+//! | [`rules`] | rule sets: changed, tried, explained |
 
-pub mod backtest;
-pub mod desk;
-pub mod draft;
-pub mod health;
-mod present;
-pub mod replay;
-mod request;
-mod service;
-mod stream;
+pub mod rules;
 
 use std::sync::Arc;
 
 use moderato_access::{Oversize, OversizeLayer};
 use moderato_api::pb::rules::rule_set_service_server::RuleSetServiceServer;
-use moderato_domain::{Clock, Permission};
+use moderato_domain::Clock;
 use moderato_runtime::shutdown::Shutdown;
 use moderato_store::{Directory, Store};
 use tonic::codec::CompressionEncoding;
 use tower::Layer as _;
 
-pub use desk::{Change, DeskError, RuleDesk};
-pub use draft::{Draft, Mistake, Unfit};
-pub use service::Console;
+pub use rules::{Change, Console, DeskError, Draft, Mistake, RuleDesk, Unfit};
 
 /// Largest message, in bytes: a rule-set document of 4 MiB with its guidelines.
 const MAX_MESSAGE_BYTES: usize = 5 * 1024 * 1024;
@@ -62,104 +41,4 @@ pub fn service(deps: ConsoleDeps) -> Oversize<RuleSetServiceServer<Console>> {
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
     OversizeLayer.layer(server)
-}
-
-/// Every RPC of the role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "documented in the contract")]
-pub enum Rpc {
-    CreateRuleSet,
-    GetRuleSet,
-    ListRuleSets,
-    ActivateRuleSet,
-    RollbackRuleSet,
-    EndShadow,
-    TestRuleSet,
-    BacktestRuleSet,
-    GetRuleStats,
-    ListShadowDifferences,
-    ExplainComment,
-}
-
-impl Rpc {
-    /// Every RPC, in the order of the contract.
-    pub const ALL: [Self; 11] = [
-        Self::CreateRuleSet,
-        Self::GetRuleSet,
-        Self::ListRuleSets,
-        Self::ActivateRuleSet,
-        Self::RollbackRuleSet,
-        Self::EndShadow,
-        Self::TestRuleSet,
-        Self::BacktestRuleSet,
-        Self::GetRuleStats,
-        Self::ListShadowDifferences,
-        Self::ExplainComment,
-    ];
-
-    /// The permission table: what a key must allow.
-    pub const fn permission(self) -> Permission {
-        match self {
-            Self::CreateRuleSet
-            | Self::ActivateRuleSet
-            | Self::RollbackRuleSet
-            | Self::EndShadow
-            | Self::TestRuleSet
-            // It reads only, but keeps a core busy.
-            | Self::BacktestRuleSet => Permission::Configure,
-            Self::GetRuleSet
-            | Self::ListRuleSets
-            | Self::GetRuleStats
-            | Self::ListShadowDifferences
-            | Self::ExplainComment => Permission::ReadAll,
-        }
-    }
-
-    /// The name in the contract; also the scope of its tokens.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CreateRuleSet => "CreateRuleSet",
-            Self::GetRuleSet => "GetRuleSet",
-            Self::ListRuleSets => "ListRuleSets",
-            Self::ActivateRuleSet => "ActivateRuleSet",
-            Self::RollbackRuleSet => "RollbackRuleSet",
-            Self::EndShadow => "EndShadow",
-            Self::TestRuleSet => "TestRuleSet",
-            Self::BacktestRuleSet => "BacktestRuleSet",
-            Self::GetRuleStats => "GetRuleStats",
-            Self::ListShadowDifferences => "ListShadowDifferences",
-            Self::ExplainComment => "ExplainComment",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use moderato_domain::Role;
-    use prost::Message as _;
-
-    use super::*;
-
-    #[test]
-    fn every_rpc_of_the_contract_has_its_line_in_the_permission_table() {
-        let files = prost_types::FileDescriptorSet::decode(moderato_api::pb::DESCRIPTORS).unwrap();
-        let service =
-            files.file.iter().flat_map(|f| &f.service).find(|s| s.name() == "RuleSetService").unwrap();
-        let contract: Vec<&str> =
-            service.method.iter().map(prost_types::MethodDescriptorProto::name).collect();
-        assert_eq!(contract, Rpc::ALL.map(Rpc::name));
-    }
-
-    #[test]
-    fn only_admins_change_rules_and_readers_read_them() {
-        let may = |role: Role, rpc: Rpc| role.allows(rpc.permission());
-        for rpc in [Rpc::CreateRuleSet, Rpc::ActivateRuleSet, Rpc::RollbackRuleSet, Rpc::BacktestRuleSet] {
-            let allowed: Vec<Role> = Role::ALL.into_iter().filter(|role| may(*role, rpc)).collect();
-            assert_eq!(allowed, [Role::Admin], "{rpc:?}");
-        }
-        for rpc in [Rpc::GetRuleSet, Rpc::GetRuleStats, Rpc::ExplainComment] {
-            let allowed: Vec<Role> = Role::ALL.into_iter().filter(|role| may(*role, rpc)).collect();
-            assert_eq!(allowed, [Role::Reader, Role::Moderator, Role::Admin], "{rpc:?}");
-        }
-    }
 }

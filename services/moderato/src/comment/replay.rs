@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use moderato_console::RuleDesk;
-use moderato_console::replay::{Against, Replay};
+use moderato_console::rules::replay::{Against, Replay};
 use moderato_domain::{Evaluation, Reason, Revision, SystemClock};
 
 use super::known_site;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use moderato_console::backtest::{self, Agreement, BacktestReport, BacktestScope, Nearest, RuleChange};
+use moderato_console::rules::backtest::{
+    self, Agreement, BacktestReport, BacktestScope, Nearest, RuleChange,
+};
 use moderato_domain::{Clock as _, SystemClock, Timestamp};
 
 use super::{Desk, RuleSetArgs};

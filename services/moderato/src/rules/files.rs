@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use moderato_console::replay::anatomy;
+use moderato_console::rules::replay::anatomy;
 use moderato_domain::{Branch, Clock as _, ExplainedRule, RuleSetVersion, SystemClock};
 
 use super::{Desk, RuleSetArgs};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moderato_console::health::{HealthLimits, RuleHealth, Standing};
+use moderato_console::rules::health::{HealthLimits, RuleHealth, Standing};
 use moderato_store::Slot;
 
 use super::Desk;

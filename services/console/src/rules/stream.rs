@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::backtest::{BacktestScope, backtest};
-use crate::present;
+use crate::rules::backtest::{BacktestScope, backtest};
+use crate::rules::present;
 
 /// Progress that waits for a slow caller; beyond, it is left out.
 const WAITING: usize = 8;

@@ -12,8 +12,8 @@ use moderato_domain::{Action, CommentName, DecisionKind, Evaluation, SiteId, Sto
 use moderato_engine::CompiledRuleSet;
 use moderato_store::{CommentPosition, JudgedComment, Store, StoreError};
 
-use crate::desk::blocking;
-use crate::replay::{anatomy, judge_again};
+use crate::rules::desk::blocking;
+use crate::rules::replay::{anatomy, judge_again};
 
 /// Comments read and judged at once: some 20 ms of work.
 const PAGE: u32 = 200;

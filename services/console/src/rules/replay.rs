@@ -10,7 +10,7 @@ use moderato_domain::{
 use moderato_engine::{CompiledRuleSet, Facts, engine_error, evaluate, explain};
 use moderato_store::JudgedComment;
 
-use crate::desk::{DeskError, RuleDesk};
+use crate::rules::desk::{DeskError, RuleDesk};
 
 /// A stored verdict beside one that was made anew.
 #[derive(Debug)]

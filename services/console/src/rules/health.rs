@@ -7,8 +7,8 @@ use moderato_domain::{SiteId, Timestamp};
 use moderato_engine::CompiledRuleSet;
 use moderato_store::{RuleStatistics, Slot, StatisticsScope};
 
-use crate::desk::{DeskError, RuleDesk};
-use crate::replay::anatomy;
+use crate::rules::desk::{DeskError, RuleDesk};
+use crate::rules::replay::anatomy;
 
 /// When a rule is called dead or bad.
 #[derive(Debug, Clone, Copy, PartialEq)]

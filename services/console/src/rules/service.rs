@@ -14,12 +14,13 @@ use moderato_store::{Directory, Slot};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
-use crate::backtest::BacktestScope;
-use crate::desk::{DeskError, RuleDesk};
-use crate::draft::{Draft, Mistake, Unfit};
-use crate::request::{self, Documents, Tested};
-use crate::stream::{self, BacktestStream, refused};
-use crate::{ConsoleDeps, Rpc, present};
+use crate::ConsoleDeps;
+use crate::rules::backtest::BacktestScope;
+use crate::rules::desk::{DeskError, RuleDesk};
+use crate::rules::draft::{Draft, Mistake, Unfit};
+use crate::rules::request::{self, Documents, Tested};
+use crate::rules::stream::{self, BacktestStream, refused};
+use crate::rules::{Rpc, present};
 
 /// Backtests of one process at a time: each keeps a third of a core busy.
 const MAX_BACKTESTS: usize = 2;

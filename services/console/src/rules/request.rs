@@ -9,8 +9,8 @@ use moderato_domain::{CommentName, ErrorCode, Revision, RuleSetVersion, SiteId, 
 use moderato_engine::STARTER_GUIDELINES;
 use moderato_store::{RuleSetEntry, Slot};
 
-use crate::Rpc;
-use crate::health::HealthLimits;
+use crate::rules::Rpc;
+use crate::rules::health::HealthLimits;
 
 /// Items of a page if the caller does not say.
 const DEFAULT_PAGE: u32 = 50;

@@ -7,8 +7,8 @@ use moderato_domain::{Action, Branch, ExplainedRule, RuleSetVersion, SignalValue
 use moderato_engine::TestFailure;
 use moderato_store::{RulesInForce, ShadowDifference};
 
-use crate::backtest::{Agreement, BacktestReport, Example, Nearest, Progress};
-use crate::health::{RuleHealth, Standing};
+use crate::rules::backtest::{Agreement, BacktestReport, Example, Nearest, Progress};
+use crate::rules::health::{RuleHealth, Standing};
 
 /// Writes `ruleSets/{version}`.
 pub(crate) fn name(version: &RuleSetVersion) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use moderato_domain::{Clock, RuleSetVersion};
 use moderato_store::{Slot, Store, StoreError};
 
-use crate::draft::{Draft, Unfit};
+use crate::rules::draft::{Draft, Unfit};
 
 /// Where rule sets are stored, put into use and taken back: by the service and by the operators'
 /// command line alike.
