@@ -15,8 +15,8 @@ pub struct ActiveRules {
 
 impl ActiveRules {
     /// Begins with a rule set, and nothing beside it.
-    pub fn new(rules: CompiledRuleSet) -> Self {
-        Self { current: RwLock::new(Arc::new(rules)), shadow: RwLock::new(None) }
+    pub fn new(rules: Arc<CompiledRuleSet>) -> Self {
+        Self { current: RwLock::new(rules), shadow: RwLock::new(None) }
     }
 
     /// The rule set in force.
@@ -25,8 +25,8 @@ impl ActiveRules {
     }
 
     /// Puts another rule set in force.
-    pub fn replace(&self, rules: CompiledRuleSet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    pub fn replace(&self, rules: Arc<CompiledRuleSet>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
     /// The rule set that is tried beside it, if any. It decides nothing.
@@ -35,7 +35,7 @@ impl ActiveRules {
     }
 
     /// Tries another rule set beside the one in force, or none.
-    pub fn replace_shadow(&self, rules: Option<CompiledRuleSet>) {
-        *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Arc::new);
+    pub fn replace_shadow(&self, rules: Option<Arc<CompiledRuleSet>>) {
+        *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 }

@@ -26,7 +26,7 @@ const CACHE_ENTRIES: u64 = 65_536;
 /// Questions under way at once.
 const AT_ONCE: usize = 64;
 
-/// After a batch of which no answer came in time, nothing is asked for this long: every batch would
+/// After a batch of which a list answered nothing, it is not asked for this long: every batch would
 /// wait as long for nothing.
 const REST: Duration = Duration::from_secs(5);
 
@@ -52,8 +52,19 @@ pub struct NoNameServers(#[from] NetError);
 pub struct BlockLists {
     resolver: TokioResolver,
     options: BlockListOptions,
-    /// Runs since the last batch of which no answer came.
-    resting: Mutex<Option<Stopwatch>>,
+    /// Of each zone: runs since the last batch of which it answered nothing.
+    resting: Mutex<Vec<Option<Stopwatch>>>,
+}
+
+/// What the lists said about one address so far.
+#[derive(Debug, Clone)]
+struct Answers {
+    /// The lists it is on.
+    listed: Vec<String>,
+    /// Lists that are still to answer.
+    open: usize,
+    /// Why one of them did not.
+    lost: Option<Lost>,
 }
 
 /// What is wrong if there is no answer.
@@ -77,7 +88,8 @@ impl BlockLists {
         settings.timeout = options.budget;
         settings.attempts = 1;
         settings.edns0 = false;
-        Ok(Self { resolver: builder.build()?, options, resting: Mutex::new(None) })
+        let resting = Mutex::new(vec![None; options.zones.len()]);
+        Ok(Self { resolver: builder.build()?, options, resting })
     }
 
     /// The lists that each address is on; `None` where there is no address. An answer that does not
@@ -103,50 +115,54 @@ impl BlockLists {
         addresses.into_iter().map(|address| address.map(answer)).collect()
     }
 
-    /// What came within the budget.
+    /// What came within the budget. Lists that answer count even if others do not.
     async fn ask_all(&self, asked: HashSet<IpAddr>) -> HashMap<IpAddr, Result<Vec<String>, Lost>> {
-        let mut answers = HashMap::with_capacity(asked.len());
-        if asked.is_empty() {
-            return answers;
-        }
-        if self.rests() {
-            return asked.into_iter().map(|address| (address, Err("no answers lately"))).collect();
-        }
-        let questions = iter(asked).map(async |address| (address, self.ask(address).await));
+        let zones = &self.options.zones;
+        let awake = self.awake();
+        let resting = (awake.len() < zones.len()).then_some("no answers lately");
+        let fresh = Answers { listed: Vec::new(), open: awake.len(), lost: resting };
+        let mut answers: HashMap<IpAddr, Answers> =
+            asked.iter().map(|address| (*address, fresh.clone())).collect();
+        let mut answered = vec![false; zones.len()];
+
+        let questions: Vec<(IpAddr, usize)> =
+            asked.iter().flat_map(|address| awake.iter().map(|zone| (*address, *zone))).collect();
+        let questions = iter(questions)
+            .map(async |(address, zone)| (address, zone, self.is_listed(address, &zones[zone]).await));
         let mut coming = std::pin::pin!(questions.buffer_unordered(AT_ONCE));
         let collect = async {
-            while let Some((address, answer)) = coming.next().await {
-                answers.insert(address, answer);
+            while let Some((address, zone, answer)) = coming.next().await {
+                answered[zone] |= answer.is_ok();
+                let Some(known) = answers.get_mut(&address) else { continue };
+                known.open -= 1;
+                match answer {
+                    Ok(true) => known.listed.push(zones[zone].clone()),
+                    Ok(false) => {}
+                    Err(why) => known.lost = Some(why),
+                }
             }
         };
-        let timed_out = tokio::time::timeout(self.options.budget, collect).await.is_err();
-        if answers.values().all(Result::is_err) {
-            tracing::warn!(timed_out, "no block list answers; resting");
-            *self.resting.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+        // What is still open then is told by the counts.
+        let _ = tokio::time::timeout(self.options.budget, collect).await;
+        if !asked.is_empty() {
+            self.rest(awake.iter().copied().filter(|zone| !answered[*zone]));
         }
-        answers
+        answers.into_iter().map(|(address, known)| (address, known.meaning())).collect()
     }
 
-    fn rests(&self) -> bool {
+    /// The lists that are not resting.
+    fn awake(&self) -> Vec<usize> {
         let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        resting.is_some_and(|since| since.elapsed() < REST)
+        let rests = |since: &Option<Stopwatch>| since.is_some_and(|since| since.elapsed() < REST);
+        (0..resting.len()).filter(|zone| !rests(&resting[*zone])).collect()
     }
 
-    /// The lists that an address is on. Lists that answer count even if others do not.
-    async fn ask(&self, address: IpAddr) -> Result<Vec<String>, Lost> {
-        let mut zones = Vec::new();
-        let mut lost = None;
-        let asked = self.options.zones.iter().map(async |zone| (zone, self.is_listed(address, zone).await));
-        for (zone, answer) in futures_util::future::join_all(asked).await {
-            match answer {
-                Ok(true) => zones.push(zone.clone()),
-                Ok(false) => {}
-                Err(why) => lost = Some(why),
-            }
-        }
-        match lost {
-            Some(why) if zones.is_empty() => Err(why),
-            _ => Ok(zones),
+    /// Lets lists rest.
+    fn rest(&self, silent: impl Iterator<Item = usize>) {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        for zone in silent {
+            tracing::warn!(zone = self.options.zones[zone], "a block list does not answer; resting");
+            resting[zone] = Some(Stopwatch::start());
         }
     }
 
@@ -164,6 +180,19 @@ impl BlockLists {
             Err(error) => {
                 tracing::debug!(%error, zone, "a block list did not answer");
                 Err("no answer")
+            }
+        }
+    }
+}
+
+impl Answers {
+    /// A listing counts whatever else is missing; that an address is on no list is known only from all.
+    fn meaning(mut self) -> Result<Vec<String>, Lost> {
+        match self.lost.or((self.open > 0).then_some("timeout")) {
+            Some(why) if self.listed.is_empty() => Err(why),
+            _ => {
+                self.listed.sort_unstable();
+                Ok(self.listed)
             }
         }
     }

@@ -48,7 +48,7 @@ async fn store(folder: &tempfile::TempDir) -> SqliteFile {
 }
 
 /// A name server that lists 192.0.2.99, refuses 192.0.2.66, never answers about 192.0.2.13 and knows
-/// no other; and how often it was asked.
+/// no other; the list refusing.example refuses all. And how often it was asked.
 async fn name_server() -> (SocketAddr, Arc<AtomicUsize>) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -71,7 +71,9 @@ async fn name_server() -> (SocketAddr, Arc<AtomicUsize>) {
 fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let first = usize::from(query[12]);
     let last_byte = std::str::from_utf8(&query[13..13 + first]).unwrap();
+    let refuses = query.windows(8).any(|bytes| bytes == b"refusing");
     let address = match last_byte {
+        _ if refuses => Some([127, 255, 255, 254]),
         "99" => Some([127, 0, 0, 2]),
         "66" => Some([127, 255, 255, 254]),
         "13" => return None,
@@ -129,6 +131,29 @@ async fn block_lists_are_asked_within_a_budget_and_answers_are_kept() {
     // Rules that do not use it ask nobody.
     let unasked = collector.collect(FactSet::NONE, &subjects, NOW, BUDGET).await.unwrap();
     assert!(unasked.iter().all(|facts| facts.block_lists.is_none() && facts.missing.is_empty()));
+}
+
+#[tokio::test]
+async fn a_list_that_answers_is_asked_on_while_another_rests() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = store(&folder).await;
+    let (address, _) = name_server().await;
+    let lists = BlockLists::new(BlockListOptions {
+        zones: vec!["refusing.example".to_owned(), "dnsbl.example".to_owned()],
+        name_server: Some(address),
+        budget: Duration::from_millis(500),
+        missing: MissingPolicy::Open,
+    });
+    let collector = Collector::new(Arc::new(file.store()), MissingPolicy::Open, Some(lists.unwrap()));
+    let needs = FactSet::NONE.with(FactKind::BlockLists);
+    let (innocent, listed) = (comment("c1", "Kim", "192.0.2.1"), comment("c2", "Ann", "192.0.2.99"));
+
+    let first = collector.collect(needs, &[subject(&innocent, None)], NOW, BUDGET).await.unwrap();
+    assert_eq!(first[0].missing[0].why, "refused by the list");
+    let both = [subject(&innocent, None), subject(&listed, None)];
+    let second = collector.collect(needs, &both, NOW, BUDGET).await.unwrap();
+    assert_eq!(second[0].missing[0].why, "no answers lately", "on the one list it may be");
+    assert_eq!(second[1].block_lists, Some(vec!["dnsbl.example".to_owned()]));
 }
 
 #[tokio::test]

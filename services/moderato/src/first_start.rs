@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use moderato_access::ApiKeySecret;
@@ -61,12 +62,12 @@ async fn has_keys(store: &dyn Store) -> anyhow::Result<bool> {
 }
 
 /// The rules in force: those of the configured file, else the active ones, else the starter set.
-pub(crate) async fn rules(desk: &RuleDesk, config: &Rules) -> anyhow::Result<CompiledRuleSet> {
+pub(crate) async fn rules(desk: &RuleDesk, config: &Rules) -> anyhow::Result<Arc<CompiledRuleSet>> {
     if let Some(file) = &config.file {
         let (document, compiled) = read_rules(file, config.guidelines.as_deref())?;
         let in_file = || format!("the rules in {}", file.display());
         put_in_force(desk, &document).await.with_context(in_file)?;
-        return Ok(compiled);
+        return Ok(Arc::new(compiled));
     }
     if let Some(version) = desk.store().rules_in_force().await?.active {
         let stored = desk.stored(&version).await.map_err(plain);
@@ -76,7 +77,7 @@ pub(crate) async fn rules(desk: &RuleDesk, config: &Rules) -> anyhow::Result<Com
     }
     let compiled = builtin_rules()?;
     put_in_force(desk, &as_document(&compiled, STARTER_RULES, STARTER_GUIDELINES)).await?;
-    Ok(compiled)
+    Ok(Arc::new(compiled))
 }
 
 async fn put_in_force(desk: &RuleDesk, document: &RuleSetDocument) -> anyhow::Result<()> {

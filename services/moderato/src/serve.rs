@@ -114,7 +114,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 /// What was opened and prepared.
 struct Opened {
     backends: Backends,
-    rules: CompiledRuleSet,
+    rules: Arc<CompiledRuleSet>,
     first_site: Option<FirstSite>,
 }
 
@@ -143,7 +143,7 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
 async fn prepare(
     config: &Config,
     backends: &Backends,
-) -> anyhow::Result<(CompiledRuleSet, Option<FirstSite>)> {
+) -> anyhow::Result<(Arc<CompiledRuleSet>, Option<FirstSite>)> {
     let desk = RuleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock));
     let rules = first_start::rules(&desk, &config.rules).await?;
     let makes_site = config.runs(ServeRole::Ingest);
@@ -163,7 +163,7 @@ impl Process {
     async fn serve(
         &self,
         backends: &Backends,
-        rules: CompiledRuleSet,
+        rules: Arc<CompiledRuleSet>,
         first_site: Option<&FirstSite>,
         door: Option<(TcpListener, Option<ServerTlsConfig>)>,
         doors: announce::Doors,

@@ -24,8 +24,9 @@ impl Worker {
         let _held = self.in_hand.hold(oldest);
 
         let Unpacked { parcels, mut comments, withdrawals } = self.unpack(batch).await;
-        self.find_authors(&mut comments).await;
-        let Some(facts) = self.collect_facts(&comments).await else { return };
+        let rules = self.rules_in_use();
+        self.find_authors(&mut comments, &rules).await;
+        let Some(facts) = self.collect_facts(&comments, rules).await else { return };
         let (records, origins) = self.judge(comments, facts).await;
         let Some(recorded) = self.record(&records).await else { return };
         // After the comments: a comment and its withdrawal may share a batch.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moderato_domain::identity::{ip_prefix, keyed_hash};
 use moderato_domain::{
-    AuthorKey, Evaluation, FactKind, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
+    AuthorKey, Evaluation, FactKind, FactSet, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
 };
 use moderato_engine::{CompiledRuleSet, engine_error, evaluate, sketch};
 use moderato_facts::Subject;
@@ -22,9 +22,14 @@ use crate::unpack::NewComment;
 const FACTS_BUDGET: Duration = Duration::from_secs(2);
 
 impl Worker {
+    /// The rules as they are now.
+    pub(crate) fn rules_in_use(&self) -> RulesInUse {
+        RulesInUse { active: self.deps.rules.current(), shadow: self.deps.rules.shadow() }
+    }
+
     /// Recognises authors by their site's key. A site this process does not know yet is looked up
     /// once more; what remains unknown is sorted out when the batch is recorded.
-    pub(crate) async fn find_authors(&self, comments: &mut [Item<NewComment>]) {
+    pub(crate) async fn find_authors(&self, comments: &mut [Item<NewComment>], rules: &RulesInUse) {
         let mut directory = self.deps.directory.snapshot();
         let unknown = |snapshot: &DirectorySnapshot| {
             comments.iter().any(|item| !snapshot.sites.contains_key(&item.work.comment.site))
@@ -35,8 +40,7 @@ impl Worker {
             }
             directory = self.deps.directory.snapshot();
         }
-        let asks = |rules: Arc<CompiledRuleSet>| rules.needs_facts().contains(FactKind::Repeats);
-        let repeats = asks(self.deps.rules.current()) || self.deps.rules.shadow().is_some_and(asks);
+        let repeats = rules.needs_facts().contains(FactKind::Repeats);
         for item in comments {
             let new = &mut item.work;
             if let Some(site) = directory.sites.get(&new.comment.site) {
@@ -50,10 +54,12 @@ impl Worker {
 
     /// Collects what the rules ask for about all comments at once; waits while the store is away.
     /// `None`: shutting down.
-    pub(crate) async fn collect_facts(&self, comments: &[Item<NewComment>]) -> Option<BatchFacts> {
-        let (rules, shadow) = (self.deps.rules.current(), self.deps.rules.shadow());
-        let by_shadow = shadow.as_ref().map(|shadow| shadow.needs_facts()).unwrap_or_default();
-        let needs = rules.needs_facts().union(by_shadow);
+    pub(crate) async fn collect_facts(
+        &self,
+        comments: &[Item<NewComment>],
+        rules: RulesInUse,
+    ) -> Option<BatchFacts> {
+        let needs = rules.needs_facts();
         let directory = self.deps.directory.snapshot();
         let subjects: Vec<Subject<'_>> =
             comments.iter().map(|item| subject(&item.work, &directory)).collect();
@@ -64,7 +70,7 @@ impl Worker {
         let facts = self.while_store_is_away(collect).await?;
         self.deps.metrics.observe("facts", watch.elapsed());
         let facts = facts.unwrap_or_else(|_| self.deps.facts.without_store(needs, &subjects, now));
-        Some(BatchFacts { rules, shadow, now, facts, traces })
+        Some(BatchFacts { rules, now, facts, traces })
     }
 
     /// Evaluates the batch on a thread that may block: it is pure computation.
@@ -75,7 +81,6 @@ impl Worker {
     ) -> (Vec<NewRecord>, Vec<Origin>) {
         let bench = Bench {
             rules: facts.rules,
-            shadow: facts.shadow,
             tally: Arc::clone(&self.tally),
             directory: self.deps.directory.snapshot(),
             now: facts.now,
@@ -95,13 +100,28 @@ impl Worker {
     }
 }
 
+/// The rules that judge one batch, from its first question to its last verdict: they may be changed
+/// meanwhile.
+#[derive(Debug, Clone)]
+pub(crate) struct RulesInUse {
+    active: Arc<CompiledRuleSet>,
+    shadow: Option<Arc<CompiledRuleSet>>,
+}
+
+impl RulesInUse {
+    /// What either of them asks for.
+    fn needs_facts(&self) -> FactSet {
+        let by_shadow = self.shadow.as_ref().map(|shadow| shadow.needs_facts()).unwrap_or_default();
+        self.active.needs_facts().union(by_shadow)
+    }
+}
+
 /// What is known before a batch is judged, and what is kept of it for later ones; of each comment, in
 /// the order of the batch.
 #[derive(Debug)]
 pub(crate) struct BatchFacts {
     /// The rules that asked.
-    rules: Arc<CompiledRuleSet>,
-    shadow: Option<Arc<CompiledRuleSet>>,
+    rules: RulesInUse,
     now: Timestamp,
     facts: Vec<Facts>,
     traces: Vec<Traces>,
@@ -109,8 +129,7 @@ pub(crate) struct BatchFacts {
 
 /// Everything a judgement needs, for one batch.
 struct Bench {
-    rules: Arc<CompiledRuleSet>,
-    shadow: Option<Arc<CompiledRuleSet>>,
+    rules: RulesInUse,
     tally: Arc<Tally>,
     directory: Arc<DirectorySnapshot>,
     now: Timestamp,
@@ -120,9 +139,9 @@ struct Bench {
 impl Bench {
     fn judge_one(&self, new: NewComment, facts: Facts, traces: Traces) -> NewRecord {
         let NewComment { comment, content_hash, submission_uid, author, text: _ } = new;
-        let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules, &comment, &facts)))
+        let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules.active, &comment, &facts)))
             .unwrap_or_else(|_| self.panicked());
-        if let Some(shadow) = &self.shadow {
+        if let Some(shadow) = &self.rules.shadow {
             self.tally.compare(shadow, &comment, &facts, &evaluation);
         }
         let site = self.directory.sites.get(&comment.site);
@@ -152,7 +171,7 @@ impl Bench {
     fn panicked(&self) -> Evaluation {
         self.metrics.engine_errors.inc();
         tracing::error!("evaluation panicked; the comment goes to a human");
-        engine_error(self.rules.version().clone())
+        engine_error(self.rules.active.version().clone())
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use moderato_domain::{Action, CommentName, DecisionKind, Evaluation, SiteId, Stopwatch, Timestamp};
 use moderato_engine::CompiledRuleSet;
-use moderato_store::{CommentPosition, JudgedComment, Store, StoreError};
+use moderato_store::{CommentPosition, JudgedComment, Store};
 
-use crate::rules::desk::blocking;
+use crate::rules::desk::{DeskError, blocking};
 use crate::rules::replay::{anatomy, judge_again};
 
 /// Comments read and judged at once: some 20 ms of work.
@@ -176,7 +176,7 @@ pub async fn backtest(
     rules: &Arc<CompiledRuleSet>,
     scope: &BacktestScope,
     mut progress: impl FnMut(Progress),
-) -> Result<BacktestReport, StoreError> {
+) -> Result<BacktestReport, DeskError> {
     let mut total = 0;
     for site in &scope.sites {
         let there = store.count_judged(site, scope.since).await?;
@@ -198,7 +198,7 @@ pub async fn backtest(
                 Some(CommentPosition { time: last.comment.accept_time, comment: last.comment.id.clone() });
             left -= page.len() as u64;
             let tried = Arc::clone(rules);
-            for (judged, evaluation) in blocking(move || judge_page(&tried, page)).await {
+            for (judged, evaluation) in blocking(move || judge_page(&tried, page)).await? {
                 report.add(&judged, &evaluation, review_from);
             }
             progress(Progress { done: report.comments, total: total.max(report.comments) });

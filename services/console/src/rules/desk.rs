@@ -1,11 +1,20 @@
 //! Changing which rule sets are in use. What does not compile or fails its own tests never gets in.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use moderato_domain::{Clock, RuleSetVersion};
 use moderato_store::{Slot, Store, StoreError};
+use tokio::sync::Semaphore;
 
 use crate::rules::draft::{Draft, Unfit};
+
+/// Compilations and test runs of one desk at a time: each keeps a core busy for up to a second or two.
+const COMPUTING_AT_ONCE: usize = 2;
+
+/// Stored versions that are kept compiled: the one in force and the one that is looked at. A large
+/// one takes tens of megabytes.
+const KEPT_COMPILED: usize = 2;
 
 /// Where rule sets are stored, put into use and taken back: by the service and by the operators'
 /// command line alike.
@@ -13,6 +22,9 @@ use crate::rules::draft::{Draft, Unfit};
 pub struct RuleDesk {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    computing: Arc<Semaphore>,
+    /// The most recently used last.
+    compiled: Arc<Mutex<VecDeque<Draft>>>,
 }
 
 /// Why nothing changed.
@@ -27,8 +39,8 @@ pub enum DeskError {
     /// Nothing to roll back to.
     #[error("no other rule set was in force before this one")]
     NothingBefore,
-    /// The engine fails on this very comment, as it did when a worker judged it.
-    #[error("the rules cannot be applied to this comment because of a fault in the engine")]
+    /// The engine fails on this very rule set or comment, as it did when a worker judged it.
+    #[error("this cannot be done because of a fault in the engine")]
     EngineFault,
     /// The store failed.
     #[error(transparent)]
@@ -54,7 +66,8 @@ impl Change {
 impl RuleDesk {
     /// A desk at this store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        let computing = Arc::new(Semaphore::new(COMPUTING_AT_ONCE));
+        Self { store, clock, computing, compiled: Arc::default() }
     }
 
     /// The store.
@@ -70,7 +83,7 @@ impl RuleDesk {
     /// Compiles documents, away from the threads that serve.
     pub async fn compile(&self, document: String, guidelines: String) -> Result<Draft, DeskError> {
         let now = self.clock.now();
-        Ok(blocking(move || Draft::compile(&document, &guidelines, now)).await?)
+        Ok(self.compute(move || Draft::compile(&document, &guidelines, now)).await??)
     }
 
     /// Stores a rule set that compiles. Its tests may fail: it is not in use yet.
@@ -80,9 +93,31 @@ impl RuleDesk {
 
     /// A stored rule set, compiled.
     pub async fn stored(&self, version: &RuleSetVersion) -> Result<Draft, DeskError> {
+        if let Some(draft) = self.kept(version) {
+            return Ok(draft);
+        }
         let document = self.store.rule_set(version).await?;
         let document = document.ok_or_else(|| DeskError::Unknown(version.clone()))?;
-        Ok(blocking(move || Draft::of_stored(document)).await?)
+        let draft = self.compute(move || Draft::of_stored(document)).await??;
+        self.keep(draft.clone());
+        Ok(draft)
+    }
+
+    /// A version that is kept compiled; it is the most recently used one then.
+    fn kept(&self, version: &RuleSetVersion) -> Option<Draft> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = compiled.iter().position(|draft| draft.document.version == *version)?;
+        let draft = compiled.remove(place)?;
+        compiled.push_back(draft.clone());
+        Some(draft)
+    }
+
+    fn keep(&self, draft: Draft) {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        compiled.push_back(draft);
+        if compiled.len() > KEPT_COMPILED {
+            compiled.pop_front();
+        }
     }
 
     /// The rule set in force, compiled.
@@ -94,14 +129,14 @@ impl RuleDesk {
     /// Runs a rule set's own tests: how many there are.
     pub async fn test(&self, draft: Draft) -> Result<usize, DeskError> {
         let now = self.clock.now();
-        Ok(blocking(move || draft.test(now)).await?)
+        Ok(self.compute(move || draft.test(now)).await??)
     }
 
     /// A stored rule set that compiles and passes its own tests.
     pub async fn fit(&self, version: &RuleSetVersion) -> Result<Draft, DeskError> {
         let draft = self.stored(version).await?;
         let now = self.clock.now();
-        Ok(blocking(move || draft.test(now).map(|_| draft)).await?)
+        Ok(self.compute(move || draft.test(now).map(|_| draft)).await??)
     }
 
     /// Puts a stored version into a slot if it compiles and passes its own tests.
@@ -124,6 +159,16 @@ impl RuleDesk {
         self.activate(Slot::Active, &before.ok_or(DeskError::NothingBefore)?).await
     }
 
+    /// Runs what computes for long when it is its turn.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, DeskError> {
+        // The semaphore is never closed; without a turn it would only be less fair.
+        let _turn = self.computing.acquire().await.ok();
+        blocking(work).await
+    }
+
     /// Stops trying a rule set; its statistics stay. Which one it was.
     pub async fn end_shadow(&self) -> Result<Option<RuleSetVersion>, DeskError> {
         let shadow = self.store.rules_in_force().await?.shadow;
@@ -133,9 +178,11 @@ impl RuleDesk {
 }
 
 /// Runs what computes for long where it holds up nobody.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+///
+/// # Errors
+/// It panicked.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, DeskError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| DeskError::EngineFault)
 }

@@ -1,18 +1,19 @@
 //! A rule set on its way into force: compiled, then tested by its own tests.
 
 use std::fmt;
+use std::sync::Arc;
 
 use moderato_domain::Timestamp;
 use moderato_engine::{CompiledRuleSet, Guidelines, RuleSetError, TestFailure};
 use moderato_store::RuleSetDocument;
 
-/// A rule set that compiles.
-#[derive(Debug)]
+/// A rule set that compiles. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Draft {
     /// What it was compiled from.
-    pub document: RuleSetDocument,
+    pub document: Arc<RuleSetDocument>,
     /// What judges.
-    pub rules: CompiledRuleSet,
+    pub rules: Arc<CompiledRuleSet>,
 }
 
 /// What is wrong with a rule set, and in which of its documents.
@@ -66,7 +67,7 @@ impl Draft {
             guidelines: guidelines.to_owned(),
             create_time: now,
         };
-        Ok(Self { document, rules })
+        Ok(Self { document: Arc::new(document), rules: Arc::new(rules) })
     }
 
     /// Compiles a stored rule set, perhaps one that an earlier release accepted.
@@ -76,7 +77,7 @@ impl Draft {
     pub fn of_stored(document: RuleSetDocument) -> Result<Self, Unfit> {
         let rules = compile(&document.document, &document.guidelines)
             .map_err(|mistake| Unfit::Mistakes(vec![mistake]))?;
-        Ok(Self { document, rules })
+        Ok(Self { document: Arc::new(document), rules: Arc::new(rules) })
     }
 
     /// Runs the document's own tests.

@@ -10,7 +10,7 @@ use moderato_domain::{
 use moderato_engine::{CompiledRuleSet, Facts, engine_error, evaluate, explain};
 use moderato_store::JudgedComment;
 
-use crate::rules::desk::{DeskError, RuleDesk};
+use crate::rules::desk::{DeskError, RuleDesk, blocking};
 
 /// A stored verdict beside one that was made anew.
 #[derive(Debug)]
@@ -52,7 +52,11 @@ impl RuleDesk {
             Against::Stored => self.stored(&judged.verdict.evaluation.rule_set).await?,
             Against::Active => self.active().await?,
         };
-        let again = judge_again(&rules.rules, &judged);
+        let (judged, again) = blocking(move || {
+            let again = judge_again(&rules.rules, &judged);
+            (judged, again)
+        })
+        .await?;
         Ok(Some(Replay { judged, again }))
     }
 
@@ -65,12 +69,11 @@ impl RuleDesk {
     ) -> Result<Option<(JudgedComment, Explanation)>, DeskError> {
         let Some(judged) = self.store().judged_comment(name, revision).await? else { return Ok(None) };
         let rules = self.stored(&judged.verdict.evaluation.rule_set).await?;
-        let comment = as_judged(&judged);
-        let explained =
-            catch_unwind(AssertUnwindSafe(|| explain(&rules.rules, &comment, &facts_of(&judged))));
-        drop(comment);
-        let explanation = explained.map_err(|_| DeskError::EngineFault)?;
-        Ok(Some((judged, explanation)))
+        let explained = blocking(move || {
+            let explanation = explain(&rules.rules, &as_judged(&judged), &facts_of(&judged));
+            (judged, explanation)
+        });
+        Ok(Some(explained.await?))
     }
 }
 

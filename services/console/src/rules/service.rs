@@ -98,11 +98,10 @@ impl RuleSetService for Console {
         let draft = self.compile("rule_set", request::documents("rule_set", rule_set)?).await?;
         let version = draft.document.version.clone();
         if validate_only {
-            let Draft { document, .. } = draft;
             return Ok(Response::new(pb::RuleSet {
                 name: present::name(&version),
-                document: document.document,
-                guidelines: document.guidelines,
+                document: draft.document.document.clone(),
+                guidelines: draft.document.guidelines.clone(),
                 ..pb::RuleSet::default()
             }));
         }
@@ -204,8 +203,7 @@ impl RuleSetService for Console {
         let draft = self.desk.stored(&asked.version).await.map_err(|error| refusal(&error))?;
         let scope = BacktestScope { sites: vec![asked.site], since: asked.since, limit: asked.limit };
         let store = Arc::clone(self.desk.store());
-        let rules = Arc::new(draft.rules);
-        Ok(Response::new(stream::open(store, rules, scope, self.shutdown.clone(), permit)))
+        Ok(Response::new(stream::open(store, draft.rules, scope, self.shutdown.clone(), permit)))
     }
 
     async fn get_rule_stats(&self, request: Request<pb::GetRuleStatsRequest>) -> Answer<pb::RuleStats> {
@@ -284,7 +282,8 @@ fn invalid(field: &'static str, mistakes: &[Mistake]) -> Refusal {
     Refusal::Invalid(mistakes.iter().map(violation).collect())
 }
 
-fn refusal(error: &DeskError) -> Refusal {
+/// What a desk's refusal is on the wire.
+pub(crate) fn refusal(error: &DeskError) -> Refusal {
     match error {
         DeskError::Unknown(_) => Refusal::Error(ErrorCode::RuleSetNotFound, error.to_string()),
         DeskError::Unfit(_) | DeskError::NothingBefore => {

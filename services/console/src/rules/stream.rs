@@ -17,6 +17,7 @@ use tonic::Status;
 
 use crate::rules::backtest::{BacktestScope, backtest};
 use crate::rules::present;
+use crate::rules::service::refusal;
 
 /// Progress that waits for a slow caller; beyond, it is left out.
 const WAITING: usize = 8;
@@ -50,7 +51,7 @@ pub(crate) fn open(
             }
             report = backtest(&*store, &rules, &scope, tell) => report
                 .map(|report| present::report(&report))
-                .map_err(|failed| Status::from(refused(&failed))),
+                .map_err(|failed| Status::from(refusal(&failed))),
         };
         let _ = sender.send(answer).await;
     });

@@ -86,7 +86,8 @@ pub(crate) async fn start_with(options: IngestOptions) -> RunningRole {
     let key = new_key(&store, "blog", &[Role::Ingest]).await;
     let directory = Arc::new(Directory::load(&store).await.unwrap());
     let guidelines = Guidelines::parse(STARTER_GUIDELINES).unwrap();
-    let rules = Arc::new(ActiveRules::new(CompiledRuleSet::compile(STARTER_RULES, &guidelines).unwrap()));
+    let rules = CompiledRuleSet::compile(STARTER_RULES, &guidelines).unwrap();
+    let rules = Arc::new(ActiveRules::new(Arc::new(rules)));
     let metrics = Metrics::new();
     let (trigger, shutdown) = shutdown::channel();
     let service = service(IngestDeps {

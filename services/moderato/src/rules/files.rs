@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use moderato_console::rules::replay::anatomy;
@@ -86,7 +87,7 @@ pub(super) async fn test(args: &TestArgs) -> anyhow::Result<()> {
 
 pub(super) async fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     let rules = if let Some(file) = &args.rules {
-        read_rules(file, args.guidelines.as_deref())?.1
+        Arc::new(read_rules(file, args.guidelines.as_deref())?.1)
     } else {
         let desk = Desk::open(&args.config).await?;
         let active = desk.active().await;

@@ -91,7 +91,7 @@ impl RuleSetArgs {
     fn file(&self) -> anyhow::Result<Draft> {
         let (document, rules) =
             first_start::read_rules(Path::new(&self.rule_set), self.guidelines.as_deref())?;
-        Ok(Draft { document, rules })
+        Ok(Draft { document: Arc::new(document), rules: Arc::new(rules) })
     }
 
     /// The rule set, compiled.
@@ -110,7 +110,7 @@ impl RuleSetArgs {
         }
         let draft = self.file()?;
         desk.create(&draft).await?;
-        Ok(draft.document.version)
+        Ok(draft.document.version.clone())
     }
 }
 
