@@ -15,7 +15,7 @@ test: test-tools
 	cargo test --locked --workspace --all-targets
 	cargo test --locked --workspace --doc
 
-# What the tests need beyond Rust, from Debian's packages, if it is missing.
+# What the tests need beyond Rust, from Debian's packages and the npm registry, if it is missing.
 test-tools:
 	./tests/install-tools
 

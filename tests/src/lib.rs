@@ -6,11 +6,13 @@
 //!   or kill it; [`postgres::shared`] and [`rabbitmq::shared`] give the one that a test binary
 //!   shares, where each test takes a fresh database or virtual host.
 //! - [`deployment::Deployment`] is the real binary, embedded or one process per role.
+//! - [`browser::Browser`] is a Chromium of one's own, as a moderator sits before it.
 //! - [`proxy::ChaosProxy`] stands before a server and breaks connections on command.
 //! - [`eventually`] waits for a condition with a deadline; no test sleeps for a fixed time.
 //!
 //! Servers die with the process that started them, however it ends.
 
+pub mod browser;
 pub mod deployment;
 pub mod ports;
 pub mod postgres;
