@@ -53,6 +53,7 @@ pub type Wire = InterceptedService<Channel, Bearer>;
 struct Role {
     name: &'static str,
     grpc_port: u16,
+    web_port: u16,
     health_port: u16,
     process: Mutex<Option<ServerProcess>>,
 }
@@ -108,6 +109,7 @@ impl Deployment {
         let role = |name| Role {
             name,
             grpc_port: ports::free(),
+            web_port: ports::free(),
             health_port: ports::free(),
             process: Mutex::default(),
         };
@@ -148,6 +150,7 @@ impl Deployment {
             name => _ = command.args(["--roles", name]),
         }
         command.args(["--listen", &format!("127.0.0.1:{}", role.grpc_port)]);
+        command.args(["--web-listen", &format!("127.0.0.1:{}", role.web_port)]);
         command.args(["--health-listen", &format!("127.0.0.1:{}", role.health_port)]);
         let launch = Launch {
             command,
@@ -196,6 +199,12 @@ impl Deployment {
     /// The roles' names: `all`, or one per process.
     pub fn roles(&self) -> Vec<&'static str> {
         self.roles.iter().map(|role| role.name).collect()
+    }
+
+    /// Where the moderators' pages are, without a path at the end.
+    pub fn console_url(&self) -> String {
+        let role = self.roles.iter().find(|role| matches!(role.name, "all" | "query")).expect("a console");
+        format!("http://127.0.0.1:{}", role.web_port)
     }
 
     /// Where a role tells its metrics.

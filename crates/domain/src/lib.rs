@@ -17,10 +17,12 @@
 //! | [`verdict`] | evaluation, verdict, reasons with spans, and the state readers see |
 //! | [`decision`] | a human's resolution |
 //! | [`access`] | roles and what each may do |
+//! | [`account`] | people who can sign in |
 //! | [`error`] | the closed set of error codes every door answers with |
 //! | [`clock`] | time and random ids as parameters |
 
 pub mod access;
+pub mod account;
 pub mod circumstances;
 pub mod clock;
 pub mod comment;
@@ -36,6 +38,7 @@ pub mod sketch;
 pub mod verdict;
 
 pub use access::{Permission, Role};
+pub use account::{DisplayName, Preferences, Theme, User, UserId, Wellness};
 pub use circumstances::{Attachment, Challenge, Circumstances, Form, ThreadState};
 pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Timestamp};
 pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};

@@ -36,7 +36,7 @@ pub struct Config {
     pub roles: Vec<ServeRole>,
     /// Addresses to listen on.
     pub listen: Listen,
-    /// Encryption of the gRPC door.
+    /// Encryption of the gRPC door and of the pages.
     pub tls: Tls,
     /// The queue.
     pub queue: Queue,
@@ -48,6 +48,8 @@ pub struct Config {
     pub worker: Worker,
     /// Limits of the query role.
     pub query: Query,
+    /// The moderators' pages.
+    pub console: Console,
     /// What is known before judging.
     pub facts: Facts,
     /// Public block lists of addresses.
@@ -70,6 +72,7 @@ impl Default for Config {
             ingest: Ingest::default(),
             worker: Worker::default(),
             query: Query::default(),
+            console: Console::default(),
             facts: Facts::default(),
             block_lists: BlockLists::default(),
             rules: Rules::default(),
@@ -104,7 +107,7 @@ pub enum ServeRole {
     Ingest,
     /// Answers questions about comments.
     Query,
-    /// Where people change rule sets.
+    /// Where moderators work and people change rule sets.
     Console,
     /// Judges comments.
     Worker,
@@ -137,6 +140,8 @@ impl fmt::Display for ServeRole {
 pub struct Listen {
     /// The one door of all gRPC roles of this process.
     pub grpc: SocketAddr,
+    /// The moderators' pages; of the console role.
+    pub web: SocketAddr,
     /// `/livez`, `/readyz`, `/metrics`.
     pub health: SocketAddr,
     /// Calls that one connection may have open at once.
@@ -147,13 +152,14 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            web: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             health: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
             streams_per_connection: 1024,
         }
     }
 }
 
-/// Encryption of the gRPC door: off without `cert` and `key`.
+/// Encryption of the gRPC door and of the pages: off without `cert` and `key`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
@@ -163,7 +169,7 @@ pub struct Tls {
     /// Its private key, PEM.
     #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
     pub key: Option<PathBuf>,
-    /// If given, callers need a certificate that this authority signed.
+    /// If given, callers over gRPC need a certificate that this authority signed. People sign in.
     #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
     pub client_ca: Option<PathBuf>,
 }
@@ -280,6 +286,30 @@ pub struct Query {
 impl Default for Query {
     fn default() -> Self {
         Self { max_waiters: 4096, max_watchers: 256 }
+    }
+}
+
+/// The moderators' pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// How people reach the pages, such as `https://moderation.example`. Links in mails begin with it.
+    #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
+    pub public_url: Option<String>,
+    /// A proxy stands before the pages and names the client's address in `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// A session ends after so many hours without a request.
+    pub session_idle_h: u64,
+    /// A session ends so many hours after its sign-in, whatever happens.
+    pub session_max_h: u64,
+    /// A link that invites somebody works for so many hours.
+    pub invite_h: u64,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        // A working day without a second sign-in, and one sign-in a week.
+        Self { public_url: None, behind_proxy: false, session_idle_h: 12, session_max_h: 168, invite_h: 72 }
     }
 }
 

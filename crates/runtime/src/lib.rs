@@ -7,6 +7,7 @@
 //! | [`metrics`] | every metric, named once |
 //! | [`health`] | `/livez`, `/readyz`, `/metrics`, and what readiness means |
 //! | [`server`] | a gRPC server with health, reflection, gzip and TLS |
+//! | [`web`] | a web server with TLS and bounds |
 //! | [`shutdown`] | from the first signal to the last acknowledged message |
 
 pub mod config;
@@ -15,3 +16,4 @@ pub mod metrics;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;
+pub mod web;

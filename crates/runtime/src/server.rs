@@ -190,7 +190,7 @@ async fn follow_readiness(
     }
 }
 
-async fn read(file: &Path) -> Result<Vec<u8>, ServerError> {
+pub(crate) async fn read(file: &Path) -> Result<Vec<u8>, ServerError> {
     tokio::fs::read(file).await.map_err(|problem| ServerError::TlsFile { file: file.to_owned(), problem })
 }
 

@@ -3,8 +3,10 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`rules`] | rule sets: changed, tried, explained |
+//! | [`web`] | the moderators' pages |
 
 pub mod rules;
+pub mod web;
 
 use std::sync::Arc;
 

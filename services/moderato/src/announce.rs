@@ -16,6 +16,7 @@ use crate::serve::local;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Doors {
     pub grpc: Option<SocketAddr>,
+    pub web: Option<SocketAddr>,
     pub health: SocketAddr,
 }
 
@@ -31,6 +32,9 @@ pub(crate) fn started(
     println!("  roles    {}", roles.join(", "));
     if let Some(grpc) = doors.grpc {
         println!("  grpc     {}", endpoint(config, grpc));
+    }
+    if doors.web.is_some() {
+        println!("  console  {}", public_url(config, doors));
     }
     println!("  health   http://{}/readyz, /livez, /metrics", doors.health);
     println!(
@@ -90,6 +94,12 @@ fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
         first_start::write_credentials(&config.data_dir, &kept)?;
     }
     Ok(())
+}
+
+/// How people reach the pages, as far as this process knows.
+pub(crate) fn public_url(config: &Config, doors: Doors) -> String {
+    let listens = || endpoint(config, local(doors.web.unwrap_or(config.listen.web)));
+    config.console.public_url.clone().unwrap_or_else(listens)
 }
 
 fn endpoint(config: &Config, address: SocketAddr) -> String {

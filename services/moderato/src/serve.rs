@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use moderato_console::web::{Web, WebOptions};
 use moderato_console::{ConsoleDeps, RuleDesk};
 use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
@@ -18,6 +19,7 @@ use moderato_runtime::metrics::Metrics;
 use moderato_runtime::server::{self, Door};
 use moderato_runtime::shutdown::{self, DRAIN_LIMIT, Shutdown, ShutdownTrigger};
 use moderato_runtime::telemetry;
+use moderato_runtime::web::{self, WebTls};
 use moderato_store::{Directory, StoreError};
 use moderato_worker::{WorkerDeps, WorkerOptions};
 use tokio::net::TcpListener;
@@ -47,6 +49,9 @@ pub(crate) struct ServeArgs {
     /// Address of the gRPC door; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Address of the moderators' pages
+    #[arg(long, value_name = "ADDRESS")]
+    web_listen: Option<String>,
     /// Address of health and metrics
     #[arg(long, value_name = "ADDRESS")]
     health_listen: Option<String>,
@@ -56,8 +61,12 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     fn config(&self) -> anyhow::Result<Config> {
-        let flags =
-            [("roles", &self.roles), ("listen.grpc", &self.listen), ("listen.health", &self.health_listen)];
+        let flags = [
+            ("roles", &self.roles),
+            ("listen.grpc", &self.listen),
+            ("listen.web", &self.web_listen),
+            ("listen.health", &self.health_listen),
+        ];
         let given = flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
         self.config.load_with(given)
     }
@@ -74,11 +83,15 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     // The doors are bound first: a second process on the same ports must not touch the data.
     let tls = server::tls(&config.tls).await?;
     let grpc = if config.has_grpc_door() { Some(server::bind(config.listen.grpc).await?) } else { None };
+    let web_tls = web::tls(&config.tls).await?;
+    let web =
+        if config.runs(ServeRole::Console) { Some(server::bind(config.listen.web).await?) } else { None };
     let health = health::bind(config.listen.health)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen.health))?;
     let doors = announce::Doors {
         grpc: grpc.as_ref().map(TcpListener::local_addr).transpose()?,
+        web: web.as_ref().map(TcpListener::local_addr).transpose()?,
         health: health.local_addr()?,
     };
 
@@ -97,9 +110,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let process = Process { config, metrics, readiness, shutdown };
     let Opened { backends, rules, first_site } = opened;
-    let served = process
-        .serve(&backends, rules, first_site.as_ref(), grpc.map(|listener| (listener, tls)), doors)
-        .await;
+    let open =
+        Open { grpc: grpc.map(|listener| (listener, tls)), web: web.map(|listener| (listener, web_tls)) };
+    let served = process.serve(&backends, rules, first_site.as_ref(), open, doors).await;
 
     // Everything is answered and acknowledged: close, and let the health door go last.
     if timeout(DRAIN_LIMIT, backends.closing.close()).await.is_err() {
@@ -109,6 +122,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let _ = timeout(Duration::from_secs(1), health).await;
     tracing::info!("stopped");
     served
+}
+
+/// The doors that are bound, each with its encryption.
+struct Open {
+    grpc: Option<(TcpListener, Option<ServerTlsConfig>)>,
+    web: Option<(TcpListener, Option<WebTls>)>,
 }
 
 /// What was opened and prepared.
@@ -165,7 +184,7 @@ impl Process {
         backends: &Backends,
         rules: Arc<CompiledRuleSet>,
         first_site: Option<&FirstSite>,
-        door: Option<(TcpListener, Option<ServerTlsConfig>)>,
+        open: Open,
         doors: announce::Doors,
     ) -> anyhow::Result<()> {
         let config = &self.config;
@@ -185,13 +204,21 @@ impl Process {
         let loops = loops::start(&kept);
 
         let mut roles: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        if let Some((listener, tls)) = door {
+        if let Some((listener, tls)) = open.grpc {
             let door = self.door(&kept, &facts);
             let listen = config.listen.clone();
             let (readiness, shutdown) = (Arc::clone(&self.readiness), self.shutdown.clone());
             roles.spawn(async move {
                 let descriptors = moderato_api::pb::DESCRIPTORS;
                 Ok(door.serve(listener, &listen, tls, descriptors, readiness, shutdown).await?)
+            });
+        }
+        if let Some((listener, tls)) = open.web {
+            let pages = moderato_console::web::router(self.web(&kept, doors));
+            let shutdown = self.shutdown.clone();
+            roles.spawn(async move {
+                web::serve(listener, tls, pages, shutdown).await;
+                Ok(())
             });
         }
         if config.runs(ServeRole::Worker)
@@ -286,6 +313,25 @@ impl Process {
             directory: Arc::clone(&kept.directory),
             clock: Arc::new(SystemClock),
             shutdown: self.shutdown.clone(),
+        }
+    }
+
+    fn web(&self, kept: &Kept, doors: announce::Doors) -> Web {
+        let options = &self.config.console;
+        Web {
+            store: Arc::clone(&kept.store),
+            directory: Arc::clone(&kept.directory),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            shutdown: self.shutdown.clone(),
+            options: WebOptions {
+                public_url: announce::public_url(&self.config, doors),
+                public_url_is_certain: options.public_url.is_some(),
+                behind_proxy: options.behind_proxy,
+                session_idle: Duration::from_hours(options.session_idle_h),
+                session_max: Duration::from_hours(options.session_max_h),
+                invite: Duration::from_hours(options.invite_h),
+            },
         }
     }
 

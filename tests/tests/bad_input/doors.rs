@@ -84,7 +84,8 @@ async fn files_that_are_no_certificate_stop_the_start_and_are_named() {
         (&other, &key, "[tls]"),
     ] {
         let mut command = moderato();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"]);
+        command.args(["--health-listen", "127.0.0.1:0"]);
         command.envs([("MODERATO_TLS_CERT", cert), ("MODERATO_TLS_KEY", key)]).current_dir(folder.path());
         let output =
             tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");

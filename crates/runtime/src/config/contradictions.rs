@@ -41,6 +41,25 @@ impl Config {
                 self.listen.grpc
             ),
         );
+        let insecure_pages = self.console.public_url.as_deref().is_none_or(|url| url.starts_with("http://"));
+        warn(
+            self.runs(ServeRole::Console)
+                && !self.listen.web.ip().is_loopback()
+                && self.tls.cert.is_none()
+                && insecure_pages,
+            format!(
+                "listen.web {} is reachable from outside without encryption, and passwords travel in clear: set \
+                 tls.cert and tls.key, or put a proxy that encrypts before it and set console.public_url",
+                self.listen.web
+            ),
+        );
+        warn(
+            self.console.session_idle_h > self.console.session_max_h,
+            format!(
+                "console.session_idle_h {} is longer than console.session_max_h {}: sessions end before they are idle",
+                self.console.session_idle_h, self.console.session_max_h
+            ),
+        );
         warn(
             !self.has_grpc_door() && self.tls.cert.is_some(),
             "tls.cert is set but a process with the worker role only has no gRPC door".to_owned(),

@@ -34,13 +34,16 @@ pub(super) enum Accepts {
         max: i64,
     },
     OneOf(&'static [&'static str]),
+    Flag,
+    /// The beginning of an address on the web, without a path.
+    Origin,
     /// An [`Address`](Self::Address) or nothing.
     OptionalAddress,
     Domains,
     Roles,
 }
 
-use Accepts::{Address, Count, Domains, OneOf, OptionalAddress, Path, Roles, Text, Url};
+use Accepts::{Address, Count, Domains, Flag, OneOf, OptionalAddress, Origin, Path, Roles, Text, Url};
 
 /// What follows from facts that cannot be had.
 const MISSING: Accepts = OneOf(&["open", "hold", "closed"]);
@@ -50,6 +53,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { path: "data_dir", accepts: Path },
     Key { path: "roles", accepts: Roles },
     Key { path: "listen.grpc", accepts: Address },
+    Key { path: "listen.web", accepts: Address },
     Key { path: "listen.health", accepts: Address },
     Key { path: "listen.streams_per_connection", accepts: Count { min: 1, max: 1_000_000 } },
     Key { path: "tls.cert", accepts: Path },
@@ -73,6 +77,11 @@ pub(super) const KEYS: &[Key] = &[
     Key { path: "worker.prefetch", accepts: Count { min: 1, max: 65_535 } },
     Key { path: "query.max_waiters", accepts: Count { min: 1, max: 1_000_000 } },
     Key { path: "query.max_watchers", accepts: Count { min: 1, max: 1_000_000 } },
+    Key { path: "console.public_url", accepts: Origin },
+    Key { path: "console.behind_proxy", accepts: Flag },
+    Key { path: "console.session_idle_h", accepts: Count { min: 1, max: 8760 } },
+    Key { path: "console.session_max_h", accepts: Count { min: 1, max: 8760 } },
+    Key { path: "console.invite_h", accepts: Count { min: 1, max: 8760 } },
     Key { path: "facts.missing", accepts: MISSING },
     Key { path: "block_lists.zones", accepts: Domains },
     Key { path: "block_lists.name_server", accepts: OptionalAddress },
@@ -94,6 +103,8 @@ impl Accepts {
             Url(schemes) => format!("an address that starts with {}://, or \"\"", schemes.join(":// or ")),
             Count { min, max: i64::MAX } => format!("a whole number of at least {min}"),
             Count { min, max } => format!("a whole number from {min} to {max}"),
+            Flag => "true or false".to_owned(),
+            Origin => "an address such as \"https://moderation.example\" without a path, or \"\"".to_owned(),
             OneOf(words) => format!("one of \"{}\"", words.join("\", \"")),
             OptionalAddress => "an address with a port, such as \"127.0.0.1:53\", or \"\"".to_owned(),
             Domains => "a list of domain names, such as [\"dnsbl.example\"]".to_owned(),
@@ -116,6 +127,8 @@ impl Accepts {
                         .is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
             }),
             Count { min, max } => value.as_integer().is_some_and(|count| (*min..=*max).contains(&count)),
+            Flag => value.is_bool(),
+            Origin => value.as_str().is_some_and(|url| url.is_empty() || fits_origin(url)),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             OptionalAddress => {
                 value.as_str().is_some_and(|text| text.is_empty() || text.parse::<SocketAddr>().is_ok())
@@ -131,6 +144,7 @@ impl Accepts {
         let as_text = || Value::String(text.to_owned());
         match self {
             Count { .. } => text.trim().replace('_', "").parse().map_or_else(|_| as_text(), Value::Integer),
+            Flag => text.trim().parse().map_or_else(|_| as_text(), Value::Boolean),
             Domains if text.trim().is_empty() => Value::Array(Vec::new()),
             Domains | Roles => {
                 Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
@@ -143,6 +157,14 @@ impl Accepts {
     pub(super) const fn may_be_shown(&self) -> bool {
         !matches!(self, Url(_))
     }
+}
+
+fn fits_origin(url: &str) -> bool {
+    let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    authority.is_some_and(|authority| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
+        !authority.is_empty() && authority.bytes().all(fits)
+    })
 }
 
 fn fits_domain(domain: &Value) -> bool {

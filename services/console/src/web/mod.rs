@@ -1,0 +1,93 @@
+//! The moderators' pages.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `shell` | what every page has: the frame, the stylesheet, the script |
+//! | `session` | who is signed in, and may they |
+//! | `form` | what a page was asked and what was posted to it |
+//! | `csrf` | a posted form comes from our own page |
+//! | `dress` | headers, bounds and the look of refusals |
+//! | `problem` | what went wrong, in words for a person |
+//! | `start` | choosing a site |
+//!
+//! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
+//! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
+//! [`SignedIn`](session::SignedIn) and asks it for the site; one that changes something takes a
+//! [`Posted`](form::Posted), which has checked that our own page sent it. Refusals are
+//! [`Problem`](problem::Problem)s: as a page for people, as a fragment for the script.
+
+pub mod csrf;
+mod dress;
+pub mod form;
+pub mod problem;
+pub mod session;
+pub mod shell;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use moderato_domain::{Clock, Ids};
+use moderato_runtime::shutdown::Shutdown;
+use moderato_store::{Directory, Store};
+
+/// Largest posted form, in bytes: a bulk decision about a thousand comments.
+const MAX_FORM_BYTES: usize = 256 * 1024;
+
+/// What the pages need from their process, and what their handlers share.
+#[derive(Debug)]
+pub struct Web {
+    /// Everything that outlives the process.
+    pub store: Arc<dyn Store>,
+    /// Sites; somebody else keeps it fresh.
+    pub directory: Arc<Directory>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Random ids and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// Ends live updates.
+    pub shutdown: Shutdown,
+    /// How the pages are reached and how long sessions live.
+    pub options: WebOptions,
+}
+
+/// How the pages are reached and how long sessions live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebOptions {
+    /// How people reach the pages: scheme, host and port.
+    pub public_url: String,
+    /// Whether that was configured; a guess is not what an `Origin` is compared with.
+    pub public_url_is_certain: bool,
+    /// The last address in `X-Forwarded-For` is the client's.
+    pub behind_proxy: bool,
+    /// A session without requests ends after this.
+    pub session_idle: Duration,
+    /// Every session ends after this.
+    pub session_max: Duration,
+    /// An invitation ends after this.
+    pub invite: Duration,
+}
+
+impl WebOptions {
+    /// Whether browsers reach the pages over an encrypted connection only.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+/// Every page, ready for a server.
+pub fn router(web: Web) -> Router {
+    let web = Arc::new(web);
+    Router::new()
+        .merge(shell::routes())
+        .merge(start::routes())
+        .fallback(dress::not_found)
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&web), csrf::refuse_foreign))
+        .layer(from_fn(dress::within_limit))
+        .layer(from_fn_with_state(Arc::clone(&web), dress::dress))
+        .with_state(web)
+}
