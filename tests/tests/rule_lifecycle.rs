@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use moderato_api::pb::ingest::Form;
 use moderato_api::pb::query::{AwaitVerdictRequest, ListVerdictsRequest};
 use moderato_api::pb::rules::{
     ActivateRuleSetRequest, BacktestReport, BacktestRuleSetRequest, CreateRuleSetRequest,
@@ -27,6 +28,7 @@ on_both_deployments!(
     rules_change_under_load_and_no_comment_is_lost,
     a_backtest_tells_what_would_be_different_and_ends_with_its_caller,
     a_stored_verdict_is_made_again_to_the_byte,
+    rules_know_what_happened_before_and_how_a_comment_was_sent,
 );
 
 const SOON: Duration = Duration::from_secs(30);
@@ -354,4 +356,54 @@ async fn a_stored_verdict_is_made_again_to_the_byte(deployment: &Deployment) {
     assert_eq!(matched, reasons);
     let tree = deployment.cli_ok(&["comment", "explain", &verdicts[0].comment, "--rules"]).await;
     assert!(tree.contains("yes links.shortener"), "{tree}");
+}
+
+async fn rules_know_what_happened_before_and_how_a_comment_was_sent(deployment: &Deployment) {
+    let strict = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules/strict.toml");
+    let activated = deployment.cli_ok(&["rules", "activate", strict]).await;
+    let version = activated.split_whitespace().find(|word| word.starts_with("strict@")).unwrap().to_owned();
+    until_judged_by(deployment, &format!("ruleSets/{version}"), "strict").await;
+    let matched = |verdict: &Verdict, rule: &str| verdict.reasons.iter().any(|reason| reason.rule == rule);
+
+    // The same offer under other names, varied a little.
+    let mut campaign = Vec::new();
+    for (number, sum) in ["five", "six", "nine", "five"].into_iter().enumerate() {
+        let body = format!(
+            "Earn {sum} hundred a day from home, just ask me how it works for you, and bring your friends along to our group."
+        );
+        campaign.push(judged(deployment, &format!("campaign-{number}"), &body).await);
+    }
+    let held: Vec<bool> =
+        campaign.iter().map(|verdict| matched(verdict, "strict.same-text-by-others")).collect();
+    assert_eq!(held, [false, false, true, true]);
+    let repeated = campaign[3].signals.iter().any(|signal| signal.id == "repeats.authors");
+    assert!(repeated, "the verdict tells what it was given by");
+
+    // One author who cannot stop.
+    let flood = async |number: usize| {
+        let body = format!("Message number {number} of many to come.");
+        let request = submission(&format!("flood-{number}"), "post-1", &body);
+        let name = deployment.ingest().submit_comment(request).await.unwrap().into_inner().name;
+        let request = AwaitVerdictRequest { comment: name, revision: 1, timeout: None };
+        deployment.query().await_verdict(request).await.unwrap().into_inner()
+    };
+    let mut floods = Vec::new();
+    for number in 0..4 {
+        floods.push(matched(&flood(number).await, "strict.flood"));
+    }
+    assert_eq!(floods, [false, false, false, true]);
+
+    // A form that a machine filled in.
+    let mut request = submission("trap", "post-2", "Thank you for the article.");
+    request.comment.as_mut().unwrap().form = Some(Form { honeypot_filled: Some(true), ..Form::default() });
+    let name = deployment.ingest().submit_comment(request).await.unwrap().into_inner().name;
+    let request = AwaitVerdictRequest { comment: name, revision: 1, timeout: None };
+    let trapped = deployment.query().await_verdict(request).await.unwrap().into_inner();
+    assert_eq!((trapped.action(), matched(&trapped, "strict.trap")), (Action::Reject, true));
+
+    // What was known then is kept: the verdicts can be made again.
+    for verdict in campaign.iter().chain([&trapped]) {
+        let replayed = deployment.cli_ok(&["comment", "replay", &verdict.comment]).await;
+        assert!(replayed.ends_with("identical\n"), "{replayed}");
+    }
 }
