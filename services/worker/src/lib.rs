@@ -30,11 +30,11 @@ use moderato_runtime::health::Readiness;
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use moderato_store::{Directory, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::in_hand::InHand;
-use crate::tally::Tally;
+use crate::tally::{LAST_FLUSH, Tally};
 
 /// What a worker needs.
 #[derive(Debug, Clone)]
@@ -95,7 +95,8 @@ pub async fn run(deps: WorkerDeps) {
     let Some(mut consumer) = attach(&deps).await else { return };
     let worker = Arc::new(Worker { in_hand: InHand::default(), tally: Arc::default(), deps });
     let ages = tokio::spawn(Arc::clone(&worker).report_ages());
-    let tallies = tokio::spawn(Arc::clone(&worker).report_tally());
+    let (counting, ended) = oneshot::channel();
+    let tallies = tokio::spawn(Arc::clone(&worker).report_tally(ended));
     let forgetting = tokio::spawn(forget_old(Arc::clone(&worker.deps.store), Arc::clone(&worker.deps.clock)));
     let permits = Arc::new(Semaphore::new(options.batches_in_flight));
     let mut batches = JoinSet::new();
@@ -123,9 +124,11 @@ pub async fn run(deps: WorkerDeps) {
         tracing::warn!("work in hand was not finished in time; it will be delivered again");
     }
     ages.abort();
-    tallies.abort();
     forgetting.abort();
-    worker.flush_last_tally().await;
+    drop(counting);
+    if tokio::time::timeout(LAST_FLUSH, tallies).await.is_err() {
+        tracing::warn!("the last rule statistics were not stored in time");
+    }
 }
 
 /// Keeps the log of recent comments as long as its window. While the store is away nothing is lost: it

@@ -14,13 +14,15 @@ use moderato_store::{
     ShadowDifference, Slot,
 };
 
+use tokio::sync::oneshot;
+
 use crate::Worker;
 
 /// How long counts wait in memory, and so how much of them a killed worker loses.
 const FLUSH_EVERY: Duration = Duration::from_secs(3);
 
 /// Longest wait for the store at the end.
-const LAST_FLUSH: Duration = Duration::from_secs(2);
+pub(crate) const LAST_FLUSH: Duration = Duration::from_secs(2);
 
 /// Counts since the last flush.
 #[derive(Debug, Default)]
@@ -193,19 +195,18 @@ fn difference(decided: &Evaluation, tried: &Evaluation) -> RuleDifference {
 }
 
 impl Worker {
-    /// Stores the counts every few seconds.
-    pub(crate) async fn report_tally(self: Arc<Self>) {
+    /// Stores the counts every few seconds until counting has ended, and then those of the last ones.
+    pub(crate) async fn report_tally(self: Arc<Self>, mut ended: oneshot::Receiver<()>) {
         let mut ticks = tokio::time::interval(FLUSH_EVERY);
         loop {
-            ticks.tick().await;
+            let has_ended = tokio::select! {
+                _ = ticks.tick() => false,
+                _ = &mut ended => true,
+            };
             self.flush_tally().await;
-        }
-    }
-
-    /// Stores the counts of the last seconds, if the store is there.
-    pub(crate) async fn flush_last_tally(&self) {
-        if tokio::time::timeout(LAST_FLUSH, self.flush_tally()).await.is_err() {
-            tracing::warn!("the last rule statistics were not stored in time");
+            if has_ended {
+                return;
+            }
         }
     }
 

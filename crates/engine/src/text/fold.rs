@@ -1,8 +1,9 @@
 //! The folded view: what lists and patterns are matched against.
 //!
 //! Compatibility-decomposed, in lower case, accents of Latin letters dropped, recomposed (NFKC);
-//! invisible characters removed; framed letters bare; text under a right-to-left override as it is
-//! read; every run of white space one space. ASCII text only changes case,
+//! invisible characters removed; framed letters bare; apostrophes and hyphens those of the keyboard,
+//! since phones write others; text under a right-to-left override as it is read; every run of white
+//! space one space. ASCII text only changes case,
 //! so its map is the identity unless white space has to be folded.
 
 use std::ops::Range;
@@ -138,6 +139,10 @@ fn fold_characters(source: &str, part: Range<usize>, out: &mut MappedWriter) {
                 out.same_char(ch, at);
                 continue;
             }
+            if let Some(key) = key_for(ch) {
+                out.atom(key.encode_utf8(&mut [0; 4]), at..at + ch.len_utf8());
+                continue;
+            }
             if ch.is_ascii() {
                 // White space or a control character.
                 if out.last().is_some_and(|last| last != ' ') {
@@ -176,6 +181,16 @@ const fn stands_alone(ch: char) -> bool {
 /// Lower-case letters and ideographs that folding leaves as they are.
 const fn is_settled(ch: char) -> bool {
     matches!(ch, '\u{430}'..='\u{45F}' | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30F4}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+/// The key that people press for a typographic apostrophe or hyphen. Dashes are none: they part
+/// sentences, not words.
+const fn key_for(ch: char) -> Option<char> {
+    match ch {
+        '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{2BC}' | '\u{2032}' => Some('\''),
+        '\u{2010}' | '\u{2011}' => Some('-'),
+        _ => None,
+    }
 }
 
 /// The two characters that stand for a whole sentence, 18 and 8 characters long. They stay as they
@@ -239,11 +254,10 @@ impl Cluster {
         match part {
             'ß' | 'ẞ' => self.chars.push_str("ss"),
             'ς' => self.chars.push('σ'),
-            _ => {
-                for lower in part.to_lowercase() {
-                    self.chars.push(lower);
-                }
-            }
+            _ => match key_for(part) {
+                Some(key) => self.chars.push(key),
+                None => self.chars.extend(part.to_lowercase()),
+            },
         }
         self.base = self.chars.chars().next_back();
     }
@@ -284,6 +298,7 @@ mod tests {
             ("й Й и\u{306}", "й й й"),
             ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
             ("⒜🅑🅲ⓓ🄴", "abcde"),
+            ("Don’t ʼt brain‑dead – no", "don't 't brain-dead – no"),
             ("🇫🇺🇨🇰 🇸 🇪", "fuck s e"),
             ("🇫🇷🇪🇪 🇺🇸", "🇫🇷🇪🇪 🇺🇸"),
             ("so \u{202E}argaiv\u{202C} 1", "so viagra 1"),
