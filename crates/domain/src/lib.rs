@@ -16,6 +16,8 @@
 //! | [`sketch`] | recognising a text and its variants |
 //! | [`verdict`] | evaluation, verdict, reasons with spans, and the state readers see |
 //! | [`decision`] | a human's resolution |
+//! | [`review`] | where a comment waits for a person, and how urgently |
+//! | [`audit`] | who did what, in a chain of hashes |
 //! | [`access`] | roles and what each may do |
 //! | [`account`] | people who can sign in |
 //! | [`error`] | the closed set of error codes every door answers with |
@@ -23,6 +25,7 @@
 
 pub mod access;
 pub mod account;
+pub mod audit;
 pub mod circumstances;
 pub mod clock;
 pub mod comment;
@@ -33,16 +36,18 @@ pub mod facts;
 pub mod identity;
 pub mod ids;
 pub mod intake;
+pub mod review;
 pub mod site;
 pub mod sketch;
 pub mod verdict;
 
 pub use access::{Permission, Role};
 pub use account::{DisplayName, Preferences, Theme, User, UserId, Wellness};
+pub use audit::{AuditEntry, AuditHash};
 pub use circumstances::{Attachment, Challenge, Circumstances, Form, ThreadState};
 pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Timestamp};
 pub use comment::{Author, Client, Comment, ContentHash, Email, Withdrawal};
-pub use decision::{Decision, DecisionKind};
+pub use decision::{Actor, Decision, DecisionId, DecisionKind, Target};
 pub use error::ErrorCode;
 pub use explanation::{Branch, ExplainedRule, Explanation, MatchedEntry, SeenValue};
 pub use facts::{
@@ -52,6 +57,7 @@ pub use facts::{
 pub use identity::{AuthorKey, LogKey, TextFingerprint};
 pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};
 pub use intake::{CommentDraft, Violation};
+pub use review::{Priority, ReviewQueue, Standing};
 pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
 pub use sketch::TextSketch;
 pub use verdict::{Action, Evaluation, Field, Reason, Score, Signal, SignalValue, Span, State, Verdict};

@@ -20,16 +20,16 @@ pub(crate) struct Change {
     pub(crate) action: Action,
     pub(crate) time: Timestamp,
     /// As what it was counted; `None` if it is new.
-    pub(crate) before: Option<Standing>,
+    pub(crate) before: Option<Counted>,
     /// As what it counts from now on.
-    pub(crate) after: Standing,
+    pub(crate) after: Counted,
     /// The text the author wrote and when, if the change is one of the author's.
     pub(crate) wrote: Option<(Timestamp, TextFingerprint)>,
 }
 
 /// Whose comment it is and what readers see of it: all that counters depend on.
 #[derive(Clone, Copy)]
-pub(crate) struct Standing {
+pub(crate) struct Counted {
     pub(crate) author: Option<AuthorKey>,
     pub(crate) state: State,
 }

@@ -64,6 +64,11 @@ impl CopyRows {
         self.bytes(&value.to_be_bytes())
     }
 
+    /// A `smallint` column.
+    pub(crate) fn smallint(&mut self, value: i16) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
     /// A `float8` column.
     pub(crate) fn float8(&mut self, value: f64) -> &mut Self {
         self.bytes(&value.to_be_bytes())

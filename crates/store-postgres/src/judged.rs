@@ -22,6 +22,7 @@ macro_rules! judged_of {
                     v.signals::text, v.degraded::text, v.facts::text, v.evaluate_time_ms, r.circumstances::text,
                     (SELECT kind FROM decisions d
                      WHERE d.site_id = r.site_id AND d.comment_id = r.comment_id AND d.revision = r.revision
+                       AND d.undone_time_ms IS NULL AND d.kind IN ('approve', 'reject', 'spam')
                      ORDER BY d.decision_id DESC LIMIT 1) AS decision
              FROM comment_revisions r JOIN verdicts v USING (site_id, comment_id, revision)
              JOIN (SELECT site_id, comment_id, thread_id, parent_id, accept_time_ms AS newest_ms, ",

@@ -5,7 +5,9 @@
 //! | [`connect`](PostgresStore::connect) | pool, timeouts, migrations |
 //! | `record` | the workers' transaction: revisions, verdicts, comments |
 //! | `copy` | rows for `COPY`, how new comments are written |
-//! | `withdraw`, `decide` | comments taken back, humans' decisions |
+//! | `withdraw` | comments taken back |
+//! | `review` | what waits for moderators, and what they make of it |
+//! | `audit` | who did what |
 //! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
 //! | `facts`, `recent` | what is known before judging, and the log of recent comments it is known from |
 //! | `reading` | what platforms read |
@@ -15,13 +17,13 @@
 //! | `rows`, `error` | from rows to domain types, from errors to what callers act on |
 //!
 //! Every transaction takes its locks in one order, so that no two wait for each other: revisions,
-//! then comments by (site, comment), then authors by (site, author). A method that changes comments
-//! sorts its batch first.
+//! then comments by (site, comment), then authors by (site, author), then the head of the audit log. A
+//! method that changes comments sorts its batch first.
 
+mod audit;
 mod changes;
 mod connect;
 mod copy;
-mod decide;
 mod error;
 mod events;
 mod facts;
@@ -30,6 +32,7 @@ mod judged;
 mod reading;
 mod recent;
 mod record;
+mod review;
 mod rows;
 mod rule_effects;
 mod rule_sets;
@@ -39,11 +42,8 @@ mod withdraw;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use moderato_domain::{Clock, Decision, Timestamp, Withdrawal};
-use moderato_store::{
-    Answers, DecideError, NewRecord, Pipeline, Questions, Recorded, Review, Store, StoreError, StoredComment,
-    Withdrawn,
-};
+use moderato_domain::{Clock, Timestamp, Withdrawal};
+use moderato_store::{Answers, NewRecord, Pipeline, Questions, Recorded, Store, StoreError, Withdrawn};
 use sqlx::PgPool;
 
 pub use connect::PostgresOptions;
@@ -75,13 +75,6 @@ impl Pipeline for PostgresStore {
 
     async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
         in_time(withdraw::withdraw(&self.pool, batch)).await
-    }
-}
-
-#[async_trait]
-impl Review for PostgresStore {
-    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
-        in_time(decide::decide(&self.pool, decision)).await?
     }
 }
 

@@ -25,8 +25,12 @@ macro_rules! with_texts {
     };
 }
 
-pub(crate) const COMMENT: &str =
+const COMMENT: &str =
     with_texts!("WHERE site_id = $1 AND comment_id = $2) c USING (site_id, comment_id, revision)");
+
+/// Comments of a site by id.
+pub(crate) const COMMENTS: &str =
+    with_texts!("WHERE site_id = $1 AND comment_id = ANY ($2)) c USING (site_id, comment_id, revision)");
 
 const PUBLISHED: &str = with_texts!(
     "WHERE site_id = $1 AND thread_id = $2 AND state = 'published' AND (create_time_ms, comment_id) > ($3, $4)

@@ -1,10 +1,13 @@
 //! From rows to domain types.
 
+use std::time::Duration;
+
 use moderato_domain::{
-    Action, AuthorKey, CommentId, CommentName, ContentHash, Evaluation, Facts, Revision, RuleSetVersion,
-    Score, SiteId, State, ThreadId, Timestamp, Verdict,
+    Action, Actor, AuthorKey, CommentId, CommentName, ContentHash, DecisionId, DecisionKind, Evaluation,
+    Facts, Priority, ReviewQueue, Revision, RuleSetVersion, Score, SiteId, State, ThreadId, Timestamp,
+    Verdict,
 };
-use moderato_store::{Event, EventCursor, EventKind, StoredComment};
+use moderato_store::{Claim, DecisionRecord, Event, EventCursor, EventKind, ReviewCase, StoredComment};
 use serde_json::from_str;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -64,7 +67,7 @@ pub(crate) fn parent(row: &PgRow) -> sqlx::Result<Option<CommentId>> {
     parent.map(comment_id).transpose()
 }
 
-fn comment_id(text: &str) -> sqlx::Result<CommentId> {
+pub(crate) fn comment_id(text: &str) -> sqlx::Result<CommentId> {
     CommentId::parse(text).map_err(|_| unreadable("comment id"))
 }
 
@@ -132,5 +135,75 @@ pub(crate) fn event(row: &PgRow) -> sqlx::Result<Event> {
         action: action(row)?,
         state: state(row)?,
         time: time(row, "time_ms")?,
+    })
+}
+
+pub(crate) fn optional_time(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    let millis: Option<i64> = row.try_get(column)?;
+    Ok(millis.map(Timestamp::from_millis))
+}
+
+pub(crate) fn queue(row: &PgRow) -> sqlx::Result<Option<ReviewQueue>> {
+    let queue: Option<&str> = row.try_get("queue")?;
+    queue.map(|queue| ReviewQueue::parse(queue).ok_or_else(|| unreadable("queue"))).transpose()
+}
+
+pub(crate) fn priority(row: &PgRow) -> sqlx::Result<Priority> {
+    Priority::from_i16(row.try_get("priority")?).ok_or_else(|| unreadable("priority"))
+}
+
+pub(crate) fn reports(row: &PgRow) -> sqlx::Result<u32> {
+    let reports: i32 = row.try_get("reported")?;
+    u32::try_from(reports).map_err(|_| unreadable("number of reports"))
+}
+
+pub(crate) fn review_case(row: &PgRow) -> sqlx::Result<ReviewCase> {
+    Ok(ReviewCase {
+        state: state(row)?,
+        action: action(row)?,
+        priority: priority(row)?,
+        decided: row.try_get("decided")?,
+        escalated: row.try_get("escalated")?,
+        reports: reports(row)?,
+        appealed: row.try_get("appealed")?,
+        wait_since: time(row, "wait_since_ms")?,
+    })
+}
+
+pub(crate) fn actor(row: &PgRow) -> sqlx::Result<Actor> {
+    Ok(Actor { id: row.try_get("actor_id")?, name: row.try_get("actor_name")? })
+}
+
+/// A live claim; none, if the columns are null.
+pub(crate) fn claim(row: &PgRow) -> sqlx::Result<Option<Claim>> {
+    let Some(id) = row.try_get("holder_id")? else { return Ok(None) };
+    Ok(Some(Claim {
+        holder: Actor { id, name: row.try_get("holder_name")? },
+        claim_time: time(row, "claim_time_ms")?,
+        expire_time: time(row, "expire_time_ms")?,
+    }))
+}
+
+/// A row of [`DECISION_COLUMNS`].
+pub(crate) fn decision(row: &PgRow) -> sqlx::Result<DecisionRecord> {
+    let undone_by: Option<String> = row.try_get("undone_by_id")?;
+    let undone = match (optional_time(row, "undone_time_ms")?, undone_by) {
+        (Some(time), Some(id)) => Some((time, Actor { id, name: row.try_get("undone_by_name")? })),
+        _ => None,
+    };
+    let waited: i64 = row.try_get("waited_ms")?;
+    Ok(DecisionRecord {
+        id: DecisionId(row.try_get("decision")?),
+        comment: name(row)?,
+        revision: revision(row)?,
+        kind: DecisionKind::parse(row.try_get("kind")?).ok_or_else(|| unreadable("decision"))?,
+        actor: actor(row)?,
+        guideline: row.try_get("guideline")?,
+        message: row.try_get("message")?,
+        note: row.try_get("note")?,
+        decide_time: time(row, "decide_time_ms")?,
+        waited: Duration::from_millis(waited.unsigned_abs()),
+        undo_until: time(row, "undo_until_ms")?,
+        undone,
     })
 }

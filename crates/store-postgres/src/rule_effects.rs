@@ -49,7 +49,7 @@ const MATCHED: &str = "
     WHERE slot = $1 AND ($2::text IS NULL OR site_id = $2) AND ($3::text IS NULL OR version = $3)
     GROUP BY rule_id";
 
-/// The newest decision about each revision on which the rule had matched.
+/// The newest decision that settled each revision on which the rule had matched.
 const DECIDED: &str = "
     WITH matched AS (
         SELECT reason ->> 'rule' AS rule_id, d.kind = 'approve' AS approved,
@@ -59,10 +59,13 @@ const DECIDED: &str = "
         JOIN verdicts v USING (site_id, comment_id, revision)
         CROSS JOIN LATERAL json_array_elements(v.reasons) AS reason
         WHERE d.decide_time_ms >= $1
+          AND d.undone_time_ms IS NULL AND d.kind IN ('approve', 'reject', 'spam')
           AND ($2::text IS NULL OR d.site_id = $2) AND ($3::text IS NULL OR v.rule_set_version = $3)
           AND NOT EXISTS (SELECT FROM decisions later
                           WHERE later.site_id = d.site_id AND later.comment_id = d.comment_id
-                            AND later.revision = d.revision AND later.decision_id > d.decision_id)
+                            AND later.revision = d.revision AND later.decision_id > d.decision_id
+                            AND later.undone_time_ms IS NULL
+                            AND later.kind IN ('approve', 'reject', 'spam'))
     )
     SELECT rule_id, count(*) AS decided, count(*) FILTER (WHERE approved = (weight > 0)) AS overturned
     FROM matched WHERE weight <> 0 GROUP BY rule_id";

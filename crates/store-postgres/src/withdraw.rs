@@ -6,7 +6,7 @@ use moderato_domain::{CommentName, State, Timestamp, Withdrawal};
 use moderato_store::{EventKind, Withdrawn};
 use sqlx::PgPool;
 
-use crate::changes::{Change, Standing, column, publish};
+use crate::changes::{Change, Counted, column, publish};
 use crate::rows;
 
 /// Rows are locked as they leave the sort: in key order, like in every other transaction.
@@ -19,7 +19,7 @@ const LOCK: &str = "
 
 const WITHDRAW: &str = "
     UPDATE comments c
-    SET state = 'withdrawn', update_time_ms = w.time_ms, version = c.version + 1
+    SET state = 'withdrawn', queue = NULL, update_time_ms = w.time_ms, version = c.version + 1
     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS w (site_id, comment_id, time_ms)
     WHERE c.site_id = w.site_id AND c.comment_id = w.comment_id";
 
@@ -42,7 +42,7 @@ pub(crate) async fn withdraw(pool: &PgPool, batch: &[Withdrawal]) -> sqlx::Resul
     let mut changes = Vec::with_capacity(locked.len());
     for row in &locked {
         let name = rows::name(row)?;
-        let before = Standing { author: rows::author(row)?, state: rows::state(row)? };
+        let before = Counted { author: rows::author(row)?, state: rows::state(row)? };
         if before.state == State::Withdrawn {
             outcomes.insert(name, Withdrawn::Duplicate);
             continue;
@@ -55,7 +55,7 @@ pub(crate) async fn withdraw(pool: &PgPool, batch: &[Withdrawal]) -> sqlx::Resul
             action: rows::action(row)?,
             time: asked[&name],
             before: Some(before),
-            after: Standing { state: State::Withdrawn, ..before },
+            after: Counted { state: State::Withdrawn, ..before },
             wrote: None,
         });
         outcomes.insert(name, Withdrawn::Applied);

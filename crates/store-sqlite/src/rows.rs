@@ -2,11 +2,13 @@
 //! writes is a decoding error that names it.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use moderato_domain::{
-    Action, AuthorKey, CommentId, CommentName, ContentHash, Revision, RuleSetVersion, Score, SiteId, State,
-    ThreadId, Timestamp,
+    Action, Actor, AuthorKey, CommentId, CommentName, ContentHash, DecisionId, DecisionKind, Priority,
+    ReviewQueue, Revision, RuleSetVersion, Score, SiteId, State, ThreadId, Timestamp,
 };
+use moderato_store::{Claim, DecisionRecord, ReviewCase};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -115,6 +117,67 @@ pub(crate) fn content_hash(row: &SqliteRow) -> sqlx::Result<ContentHash> {
 pub(crate) fn author_key(row: &SqliteRow) -> sqlx::Result<Option<AuthorKey>> {
     let absent = row.try_get::<Option<&[u8]>, _>("author_key")?.is_none();
     if absent { Ok(None) } else { Ok(Some(AuthorKey::from_bytes(bytes(row, "author_key")?))) }
+}
+
+pub(crate) fn comment_id(row: &SqliteRow) -> sqlx::Result<CommentId> {
+    parsed(row, "comment_id", CommentId::parse)
+}
+
+pub(crate) fn queue(row: &SqliteRow) -> sqlx::Result<Option<ReviewQueue>> {
+    optional(row, "queue", ReviewQueue::parse)
+}
+
+pub(crate) fn priority(row: &SqliteRow) -> sqlx::Result<Priority> {
+    Priority::from_i16(count(row, "priority")?).ok_or_else(|| unreadable("priority", "unknown number"))
+}
+
+pub(crate) fn review_case(row: &SqliteRow) -> sqlx::Result<ReviewCase> {
+    Ok(ReviewCase {
+        state: state(row)?,
+        action: action(row)?,
+        priority: priority(row)?,
+        decided: row.try_get("decided")?,
+        escalated: row.try_get("escalated")?,
+        reports: count(row, "reported")?,
+        appealed: row.try_get("appealed")?,
+        wait_since: time(row, "wait_since_ms")?,
+    })
+}
+
+pub(crate) fn actor(row: &SqliteRow) -> sqlx::Result<Actor> {
+    Ok(Actor { id: row.try_get("actor_id")?, name: row.try_get("actor_name")? })
+}
+
+/// A live claim; none, if the columns are null.
+pub(crate) fn claim(row: &SqliteRow) -> sqlx::Result<Option<Claim>> {
+    let Some(id) = row.try_get("holder_id")? else { return Ok(None) };
+    Ok(Some(Claim {
+        holder: Actor { id, name: row.try_get("holder_name")? },
+        claim_time: time(row, "claim_time_ms")?,
+        expire_time: time(row, "expire_time_ms")?,
+    }))
+}
+
+pub(crate) fn decision(row: &SqliteRow) -> sqlx::Result<DecisionRecord> {
+    let undone_by: Option<String> = row.try_get("undone_by_id")?;
+    let undone = match (optional_time(row, "undone_time_ms")?, undone_by) {
+        (Some(time), Some(id)) => Some((time, Actor { id, name: row.try_get("undone_by_name")? })),
+        _ => None,
+    };
+    Ok(DecisionRecord {
+        id: DecisionId(row.try_get("decision")?),
+        comment: comment_name(row)?,
+        revision: revision(row)?,
+        kind: word(row, "kind", DecisionKind::parse)?,
+        actor: actor(row)?,
+        guideline: row.try_get("guideline")?,
+        message: row.try_get("message")?,
+        note: row.try_get("note")?,
+        decide_time: time(row, "decide_time_ms")?,
+        waited: Duration::from_millis(count(row, "waited_ms")?),
+        undo_until: time(row, "undo_until_ms")?,
+        undone,
+    })
 }
 
 /// A document to store, or many keys as one parameter for `json_each`.

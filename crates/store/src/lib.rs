@@ -10,9 +10,11 @@
 //! To add to it: a method on the trait of its use case, a test in [`conformance`], the SQL in both
 //! backends, and a migration of the same number and name in both.
 
+mod audit;
 pub mod conformance;
 mod directory;
 mod facts;
+mod review;
 mod rules;
 mod types;
 mod waves;
@@ -21,19 +23,27 @@ use std::fmt;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
+    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Revision,
+    RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use tokio::sync::watch;
 
+pub use audit::{AuditFault, AuditRecord, decision_entry, undo_entry, verify_audit};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
+pub use review::{
+    AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecideRefusal, Decided,
+    DecisionFilter, DecisionPosition, DecisionRecord, Met, Note, PARENTS_SHOWN, QueueCount, QueueFilter,
+    QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter, UndoError,
+    WaitingText, campaign_of, refusal,
+};
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
     RuleSetEntry, RuleStatistics, RuleTally, RulesInForce, ShadowDifference, Slot, StatisticsScope,
 };
 pub use types::{
-    ApiKey, ApiKeyId, CommentFilter, CommentPosition, Contact, DecideError, Event, EventCursor, EventKind,
-    NewRecord, Recorded, StoreError, StoredComment, Withdrawn,
+    ApiKey, ApiKeyId, CommentFilter, CommentPosition, Contact, Event, EventCursor, EventKind, NewRecord,
+    Recorded, StoreError, StoredComment, Withdrawn,
 };
 pub use waves::waves;
 
@@ -56,12 +66,160 @@ pub trait Pipeline: Send + Sync {
     async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
 }
 
-/// What moderators do.
+/// What moderators see and do.
 #[async_trait]
+#[allow(unused_variables, reason = "the bodies of what no backend does yet")]
 pub trait Review: Send + Sync {
-    /// Applies a human's decision to the revision the human saw, with its event and the author's
-    /// counters. It outranks the engine's verdict on that revision.
-    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError>;
+    /// How much waits in each queue of a site, in the order of [`ReviewQueue::ALL`]; zero is an answer.
+    async fn queue_counts(&self, site: &SiteId) -> Result<Vec<QueueCount>, StoreError>;
+
+    /// How many items a filter shows: what a bulk decision would be about.
+    async fn count_queue(&self, site: &SiteId, filter: &QueueFilter) -> Result<u64, StoreError>;
+
+    /// Items that wait, in the order of [`QueuePosition`], after `after`; live claims (at `now`) with
+    /// them.
+    async fn queue_page(
+        &self,
+        site: &SiteId,
+        filter: &QueueFilter,
+        after: Option<&QueuePosition>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueueItem>, StoreError>;
+
+    /// These comments as items, in the order asked for, also those that wait nowhere; unknown ones are
+    /// left out.
+    async fn queue_items(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        now: Timestamp,
+    ) -> Result<Vec<QueueItem>, StoreError>;
+
+    /// Comments that wait with the same text as this one or a variant of it, oldest first, this one
+    /// included.
+    async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError> {
+        Err(not_yet())
+    }
+
+    /// What stands around a comment on its page, waiting and hidden comments included.
+    async fn conversation(&self, name: &CommentName) -> Result<Conversation, StoreError> {
+        Err(not_yet())
+    }
+
+    /// What the author did on the site, with the newest `limit` comments.
+    async fn author_history(
+        &self,
+        site: &SiteId,
+        author: &AuthorKey,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<AuthorHistory, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Applies a decision to each of its targets, all in one transaction, with events, authors'
+    /// counters, the end of claims, the answer to open reports and the entry in the audit log. One that
+    /// cannot be decided is told and does not stop the others. A repeated request (same id) changes
+    /// nothing and answers the same. In the order of the targets.
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError>;
+
+    /// Takes a decision back: every comment of it stands where it stood before, reports and escalation
+    /// included. All of it or nothing.
+    async fn undo(
+        &self,
+        site: &SiteId,
+        decision: DecisionId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Vec<StoredComment>, UndoError> {
+        Err(not_yet().into())
+    }
+
+    /// Claims items for [`CLAIM_LEASE`], or renews claims; in the order asked for. With `steal`, also
+    /// those that somebody else holds.
+    async fn claim(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        holder: &Actor,
+        steal: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Gives claims of this holder back; others' stay.
+    async fn release(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        holder: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        Err(not_yet())
+    }
+
+    /// Decisions of a site, newest first, after `after`.
+    async fn decisions(
+        &self,
+        site: &SiteId,
+        filter: &DecisionFilter,
+        after: Option<&DecisionPosition>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Adds a note; whether there is such a comment.
+    async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Notes about a comment, oldest first.
+    async fn notes(&self, name: &CommentName) -> Result<Vec<Note>, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Bans or suspends an author, instead of what was in force.
+    async fn put_sanction(&self, site: &SiteId, sanction: &Sanction) -> Result<(), StoreError> {
+        Err(not_yet())
+    }
+
+    /// Lifts it; whether there was one in force.
+    async fn lift_sanction(
+        &self,
+        site: &SiteId,
+        author: &AuthorKey,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Err(not_yet())
+    }
+
+    /// What is in force against authors of a site at `now`, newest first.
+    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Stores a filter, instead of the one with its id.
+    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
+        Err(not_yet())
+    }
+
+    /// Forgets a filter; whether there was one that `owner` may forget.
+    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
+        Err(not_yet())
+    }
+
+    /// Everybody's filters and those of `owner`, by name.
+    async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> StoreError {
+    StoreError::Rejected("this release cannot do that yet".to_owned())
 }
 
 /// What platforms read.
@@ -230,10 +388,36 @@ pub trait RuleEffects: Send + Sync {
     async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError>;
 }
 
+/// Who did what.
+#[async_trait]
+pub trait Audit: Send + Sync {
+    /// Appends an entry that belongs to no other change of the store.
+    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Entries with a higher number than `after`, oldest first; of one site or all.
+    async fn audit_entries(
+        &self,
+        site: Option<&SiteId>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Entries with a lower number than `before`, newest first; of one site or all.
+    async fn newest_audit_entries(
+        &self,
+        site: Option<&SiteId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// The number and hash that the newest entry must have.
+    async fn audit_head(&self) -> Result<(i64, AuditHash), StoreError>;
+}
+
 /// All of the store.
 #[async_trait]
 pub trait Store:
-    Pipeline + Review + Reading + EventLog + Tenants + RuleSets + RuleEffects + fmt::Debug
+    Pipeline + Review + Audit + Reading + EventLog + Tenants + RuleSets + RuleEffects + fmt::Debug
 {
     /// Whether the store answers and can write. For readiness.
     async fn ready(&self) -> Result<(), StoreError>;

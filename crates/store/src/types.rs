@@ -2,7 +2,7 @@
 
 use moderato_domain::{
     Action, AuthorKey, Circumstances, Comment, CommentId, CommentName, ContentHash, Evaluation, Facts,
-    Revision, Role, Score, SiteId, State, SubmissionUid, TextFingerprint, ThreadId, Timestamp,
+    Revision, Role, Score, SiteId, State, SubmissionUid, TextFingerprint, TextSketch, ThreadId, Timestamp,
 };
 
 use crate::facts::Traces;
@@ -58,6 +58,17 @@ impl NewRecord {
         Some(&self.comment.circumstances).filter(|told| !told.is_untold())
     }
 
+    /// The text's sketch, if some rule had it made and it waits for a moderator: campaigns are
+    /// recognised by it.
+    pub fn waiting_text(&self, waits: bool) -> Option<&TextSketch> {
+        self.traces.text.as_ref().filter(|_| waits)
+    }
+
+    /// Category of the weightiest reason.
+    pub fn category(&self) -> Option<&str> {
+        self.evaluation.reasons.first().map(|reason| reason.category.as_str())
+    }
+
     /// The facts, if there is anything to keep: a verdict without reads back as given with
     /// [`Facts::none`] at its time.
     pub fn kept_facts(&self) -> Option<&Facts> {
@@ -96,23 +107,6 @@ pub enum Withdrawn {
     Duplicate,
     /// No such comment (yet).
     Unknown,
-}
-
-/// Why a decision was not applied. Nothing changed.
-#[derive(Debug, thiserror::Error)]
-pub enum DecideError {
-    /// No such comment.
-    #[error("there is no such comment")]
-    Unknown,
-    /// The human saw an older revision.
-    #[error("revision {0} is newer than the one decided about")]
-    Stale(Revision),
-    /// The author or the platform took it back.
-    #[error("the comment was withdrawn")]
-    Withdrawn,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// A comment at its newest revision.
@@ -185,25 +179,55 @@ pub enum EventKind {
     VerdictRecorded,
     /// A human decided.
     DecisionMade,
+    /// A human's decision was taken back.
+    DecisionUndone,
     /// The comment was taken back.
     CommentWithdrawn,
+    /// Somebody began to look at it, or stopped.
+    ClaimChanged,
+    /// A moderator wrote a note about it.
+    NoteAdded,
+    /// A reader reported it.
+    CommentReported,
+    /// Its author appealed.
+    AppealReceived,
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::VerdictRecorded,
+        Self::DecisionMade,
+        Self::DecisionUndone,
+        Self::CommentWithdrawn,
+        Self::ClaimChanged,
+        Self::NoteAdded,
+        Self::CommentReported,
+        Self::AppealReceived,
+    ];
+
+    /// Whether only moderators are told: platforms see no change.
+    pub const fn is_internal(self) -> bool {
+        matches!(self, Self::ClaimChanged | Self::NoteAdded | Self::CommentReported | Self::AppealReceived)
+    }
+
     /// The kind as text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VerdictRecorded => "verdict.recorded",
             Self::DecisionMade => "decision.made",
+            Self::DecisionUndone => "decision.undone",
             Self::CommentWithdrawn => "comment.withdrawn",
+            Self::ClaimChanged => "claim.changed",
+            Self::NoteAdded => "note.added",
+            Self::CommentReported => "comment.reported",
+            Self::AppealReceived => "appeal.received",
         }
     }
 
     /// Reads [`as_str`](Self::as_str) back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::VerdictRecorded, Self::DecisionMade, Self::CommentWithdrawn]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -53,10 +53,16 @@ fn etag(version: i64) -> String {
     format!("v{version}")
 }
 
+/// What is told to moderators alone has no kind here; watchers are not handed it.
 const fn kind(kind: EventKind) -> event::Kind {
     match kind {
         EventKind::VerdictRecorded => event::Kind::VerdictRecorded,
         EventKind::DecisionMade => event::Kind::DecisionMade,
+        EventKind::DecisionUndone => event::Kind::DecisionUndone,
         EventKind::CommentWithdrawn => event::Kind::CommentWithdrawn,
+        EventKind::ClaimChanged
+        | EventKind::NoteAdded
+        | EventKind::CommentReported
+        | EventKind::AppealReceived => event::Kind::Unspecified,
     }
 }

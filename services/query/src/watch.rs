@@ -125,8 +125,14 @@ impl Watcher {
             let rung = self.listener.rung();
             let read = self.store.events_after(self.cursor, Some(&self.site), BATCH).await;
             let news = self.outage.check(read)?;
-            if !news.is_empty() || self.last == Last::None {
+            let told = news.iter().any(|event| !event.kind.is_internal());
+            if told || self.last == Last::None {
                 return Ok(self.tell(&news));
+            }
+            // What only moderators are told is passed over; there may be more behind it.
+            if let Some(event) = news.last() {
+                self.cursor = event.cursor;
+                continue;
             }
             // An elapsed wait is as good a reason to look as a bell.
             let _ = tokio::time::timeout(LOOK_EVERY, rung).await;
@@ -136,7 +142,8 @@ impl Watcher {
     fn tell(&mut self, news: &[Event]) -> pb::WatchEventsResponse {
         self.last = if news.len() == BATCH as usize { Last::Full } else { Last::Whole };
         self.cursor = news.last().map_or(self.cursor, |event| event.cursor);
-        let events = news.iter().map(|event| present::event(event, self.scope.seal(&event.cursor))).collect();
+        let public = news.iter().filter(|event| !event.kind.is_internal());
+        let events = public.map(|event| present::event(event, self.scope.seal(&event.cursor))).collect();
         pb::WatchEventsResponse { events, resume_token: self.scope.seal(&self.cursor) }
     }
 }

@@ -1,7 +1,7 @@
 //! The usual case: comments that nobody has seen before, all of a batch at once.
 
-use moderato_domain::{CommentId, RequestId};
-use moderato_store::NewRecord;
+use moderato_domain::{CommentId, RequestId, ReviewQueue, TextSketch};
+use moderato_store::{NewRecord, ReviewCase};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -23,13 +23,14 @@ const VERDICTS: &str = "
 const COMMENTS: &str = "
     COPY comments (
         site_id, comment_id, thread_id, parent_id, revision, author_key, state, action, score,
-        decided, create_time_ms, accept_time_ms, update_time_ms, version)
+        decided, create_time_ms, accept_time_ms, update_time_ms, version, queue, priority, wait_since_ms,
+        category, fingerprint, probe_a, probe_b, shingles)
     FROM STDIN (FORMAT binary)";
 
 /// Bytes of a usual row, to make room for: a wrong guess only costs a copy.
 const REVISION_BYTES: usize = 1_300;
 const VERDICT_BYTES: usize = 1_000;
-const COMMENT_BYTES: usize = 320;
+const COMMENT_BYTES: usize = 420;
 
 /// Writes comments with their first revisions and verdicts.
 ///
@@ -49,7 +50,7 @@ pub(super) async fn create(
 
     let mut revisions = CopyRows::new(REVISIONS, 24, ordered.len(), REVISION_BYTES);
     let mut verdicts = CopyRows::new(VERDICTS, 12, ordered.len(), VERDICT_BYTES);
-    let mut comments = CopyRows::new(COMMENTS, 14, ordered.len(), COMMENT_BYTES);
+    let mut comments = CopyRows::new(COMMENTS, 22, ordered.len(), COMMENT_BYTES);
     let mut json = Vec::new();
     for record in ordered {
         write_revision(&mut revisions, &mut json, record)?;
@@ -114,6 +115,9 @@ fn write_verdict(rows: &mut CopyRows, json: &mut Vec<u8>, record: &NewRecord) ->
 
 fn write_comment(rows: &mut CopyRows, record: &NewRecord) {
     let comment = &record.comment;
+    let case = ReviewCase::judged(record, None);
+    let queue = case.queue();
+    let text = record.waiting_text(queue.is_some());
     rows.row()
         .text(comment.site.as_str())
         .text(comment.id.as_str())
@@ -128,7 +132,15 @@ fn write_comment(rows: &mut CopyRows, record: &NewRecord) {
         .bigint(comment.create_time.as_millis())
         .bigint(comment.accept_time.as_millis())
         .bigint(record.evaluate_time.as_millis())
-        .bigint(1);
+        .bigint(1)
+        .optional(queue.map(ReviewQueue::as_str))
+        .smallint(case.priority.as_i16())
+        .bigint(case.wait_since.as_millis())
+        .optional(record.category())
+        .bigint(record.fingerprint.as_i64())
+        .optional(text.map(|text| text.probes()[0].to_be_bytes()))
+        .optional(text.map(|text| text.probes()[1].to_be_bytes()))
+        .optional(text.map(TextSketch::shingles));
 }
 
 /// The value as a JSON document, in the buffer.

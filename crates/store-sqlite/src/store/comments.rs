@@ -1,6 +1,8 @@
 //! Comments at their newest revision: pages of them, and one.
 
-use moderato_domain::{CommentName, SiteId, ThreadId};
+use std::collections::HashMap;
+
+use moderato_domain::{CommentId, CommentName, SiteId, ThreadId};
 use moderato_store::{CommentFilter, CommentPosition, StoredComment};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
@@ -24,19 +26,37 @@ macro_rules! select_comments {
     };
 }
 
-/// One comment, from a reader or within a transaction.
-pub(super) async fn one(
-    executor: impl SqliteExecutor<'_>,
-    name: &CommentName,
-) -> sqlx::Result<Option<StoredComment>> {
+/// One comment.
+pub(super) async fn one(database: &Database, name: &CommentName) -> sqlx::Result<Option<StoredComment>> {
     sqlx::query(select_comments!("WHERE c.site_id = ?1 AND c.comment_id = ?2"))
         .bind(name.site.as_str())
         .bind(name.comment.as_str())
-        .fetch_optional(executor)
+        .fetch_optional(database.readers())
         .await?
         .as_ref()
         .map(stored_comment)
         .transpose()
+}
+
+/// Comments of a site by id, from a reader or within a transaction.
+pub(super) async fn by_id(
+    executor: impl SqliteExecutor<'_>,
+    site: &SiteId,
+    comments: impl IntoIterator<Item = &CommentId>,
+) -> sqlx::Result<HashMap<CommentId, StoredComment>> {
+    let ids: Vec<&str> = comments.into_iter().map(CommentId::as_str).collect();
+    let rows = sqlx::query(select_comments!(
+        "WHERE c.site_id = ?1 AND c.comment_id IN (SELECT value FROM json_each(?2))"
+    ))
+    .bind(site.as_str())
+    .bind(rows::to_json(&ids)?)
+    .fetch_all(executor)
+    .await?;
+    let by_id = |row| {
+        let comment = stored_comment(row)?;
+        Ok((comment.name.comment.clone(), comment))
+    };
+    rows.iter().map(by_id).collect()
 }
 
 /// A page of a site, newest accepted first.
@@ -119,7 +139,7 @@ pub(super) async fn count_published(
     .await
 }
 
-fn stored_comment(row: &SqliteRow) -> sqlx::Result<StoredComment> {
+pub(super) fn stored_comment(row: &SqliteRow) -> sqlx::Result<StoredComment> {
     Ok(StoredComment {
         name: rows::comment_name(row)?,
         thread: rows::thread(row)?,

@@ -22,6 +22,7 @@ macro_rules! select_judged {
                     v.degraded, v.facts, v.evaluate_time_ms, r.circumstances,
                     (SELECT kind FROM decisions AS d
                      WHERE d.site_id = c.site_id AND d.comment_id = c.comment_id AND d.revision = r.revision
+                       AND d.undone_time_ms IS NULL AND d.kind IN ('approve', 'reject', 'spam')
                      ORDER BY d.decision_id DESC LIMIT 1) AS decision
              FROM comments AS c
              CROSS JOIN comment_revisions AS r ON r.comment_seq = c.comment_seq AND r.revision = ",

@@ -1,5 +1,6 @@
 //! The store: each use case in its own file, the traits put together here.
 
+mod audit;
 mod authors;
 mod comments;
 mod events;
@@ -18,14 +19,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
+    CommentName, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
-    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading,
-    Recorded, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
-    RulesInForce, ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants,
-    Withdrawn,
+    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DirectorySnapshot,
+    Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading, Recorded,
+    RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
+    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -69,16 +69,9 @@ impl Pipeline for SqliteStore {
 }
 
 #[async_trait]
-impl Review for SqliteStore {
-    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
-        review::decide(&self.database, decision).await.map_err(store_error)?
-    }
-}
-
-#[async_trait]
 impl Reading for SqliteStore {
     async fn comment(&self, name: &CommentName) -> Result<Option<StoredComment>, StoreError> {
-        comments::one(self.database.readers(), name).await.map_err(store_error)
+        comments::one(&self.database, name).await.map_err(store_error)
     }
 
     async fn comments(

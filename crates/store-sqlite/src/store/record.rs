@@ -6,8 +6,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use moderato_domain::{AuthorKey, CommentId, ContentHash, Revision, SiteId, State, Timestamp};
-use moderato_store::{EventKind, NewRecord, Recorded};
+use moderato_domain::{
+    AuthorKey, CommentId, ContentHash, ReviewQueue, Revision, SiteId, TextSketch, Timestamp,
+};
+use moderato_store::{EventKind, NewRecord, Recorded, ReviewCase};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::authors::AuthorChanges;
@@ -64,7 +66,7 @@ struct Plan<'a> {
 struct Current<'a> {
     comment_seq: i64,
     revision: Revision,
-    state: State,
+    case: ReviewCase,
     author: Option<AuthorKey>,
     create_time: Timestamp,
     version: i64,
@@ -82,8 +84,9 @@ impl<'a> Plan<'a> {
             })
             .collect();
         let found = sqlx::query(
-            "SELECT wanted.key AS place, c.comment_seq, c.revision, c.state, c.author_key, c.create_time_ms,
-                    c.version, r.content_hash
+            "SELECT wanted.key AS place, c.comment_seq, c.revision, c.author_key, c.create_time_ms, c.version,
+                    c.state, c.action, c.priority, c.decided, c.escalated, c.reported, c.appealed,
+                    c.wait_since_ms, r.content_hash
              FROM json_each(?1) AS wanted
              CROSS JOIN comments AS c
                  ON c.site_id = wanted.value ->> 0 AND c.comment_id = wanted.value ->> 1
@@ -113,7 +116,7 @@ impl<'a> Plan<'a> {
                 Current {
                     comment_seq: row.try_get("comment_seq")?,
                     revision: rows::revision(row)?,
-                    state: rows::state(row)?,
+                    case: rows::review_case(row)?,
                     author: rows::author_key(row)?,
                     create_time: rows::time(row, "create_time_ms")?,
                     version: row.try_get("version")?,
@@ -152,11 +155,9 @@ impl<'a> Plan<'a> {
     fn apply(&mut self, key: Key<'a>, record: &'a NewRecord) {
         let comment = &record.comment;
         let before = self.current.get(&key);
-        let state = match before {
-            Some(before) if before.state == State::Withdrawn => State::Withdrawn,
-            _ => record.state,
-        };
-        let author_before = before.and_then(|before| Some((before.author?, before.state)));
+        let case = ReviewCase::judged(record, before.map(|before| &before.case));
+        let state = case.state;
+        let author_before = before.and_then(|before| Some((before.author?, before.case.state)));
         match (author_before, record.author) {
             (Some((old, was)), Some(new)) if old == new => self.authors.moved(key.0, new, was, state),
             (old, new) => {
@@ -175,7 +176,7 @@ impl<'a> Plan<'a> {
         let next = Current {
             comment_seq,
             revision: comment.revision,
-            state,
+            case,
             author: record.author,
             create_time: before.map_or(comment.create_time, |before| before.create_time),
             version: before.map_or(1, |before| before.version + 1),
@@ -252,10 +253,13 @@ async fn upsert_comments(
     let mut upsert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO comments
              (comment_seq, site_id, comment_id, thread_id, parent_id, revision, author_key, state, action, score,
-              decided, create_time_ms, accept_time_ms, update_time_ms, version) ",
+              decided, create_time_ms, accept_time_ms, update_time_ms, version, queue, priority, wait_since_ms,
+              category, fingerprint, probe_a, probe_b, shingles) ",
     );
     upsert.push_values(changed, |mut row, (now, record)| {
         let comment = &record.comment;
+        let queue = now.case.queue();
+        let text = record.waiting_text(queue.is_some());
         row.push_bind(now.comment_seq)
             .push_bind(comment.site.as_str())
             .push_bind(comment.id.as_str())
@@ -263,14 +267,22 @@ async fn upsert_comments(
             .push_bind(comment.parent.as_ref().map(CommentId::as_str))
             .push_bind(comment.revision.get())
             .push_bind(record.author.as_ref().map(|author| author.as_bytes().as_slice()))
-            .push_bind(now.state.as_str())
+            .push_bind(now.case.state.as_str())
             .push_bind(record.evaluation.action.as_str())
             .push_bind(record.evaluation.score.get())
             .push_bind(false)
             .push_bind(now.create_time.as_millis())
             .push_bind(comment.accept_time.as_millis())
             .push_bind(record.evaluate_time.as_millis())
-            .push_bind(now.version);
+            .push_bind(now.version)
+            .push_bind(queue.map(ReviewQueue::as_str))
+            .push_bind(now.case.priority.as_i16())
+            .push_bind(now.case.wait_since.as_millis())
+            .push_bind(record.category())
+            .push_bind(record.fingerprint.as_i64())
+            .push_bind(text.map(|text| text.probes()[0]))
+            .push_bind(text.map(|text| text.probes()[1]))
+            .push_bind(text.map(TextSketch::shingles));
     });
     upsert.push(
         " ON CONFLICT (comment_seq) DO UPDATE SET
@@ -278,7 +290,10 @@ async fn upsert_comments(
               author_key = excluded.author_key, state = excluded.state, action = excluded.action,
               score = excluded.score, decided = excluded.decided, create_time_ms = excluded.create_time_ms,
               accept_time_ms = excluded.accept_time_ms, update_time_ms = excluded.update_time_ms,
-              version = excluded.version",
+              version = excluded.version, queue = excluded.queue, priority = excluded.priority,
+              wait_since_ms = excluded.wait_since_ms, category = excluded.category,
+              fingerprint = excluded.fingerprint, probe_a = excluded.probe_a, probe_b = excluded.probe_b,
+              shingles = excluded.shingles",
     );
     upsert.build().execute(connection).await?;
     Ok(())

@@ -117,7 +117,7 @@ async fn trim_differences(connection: &mut SqliteConnection, of: &Comparisons) -
     Ok(())
 }
 
-/// Matches, and the newest decision about each revision on which the rule had matched.
+/// Matches, and the newest decision that settled each revision on which the rule had matched.
 pub(super) async fn statistics(
     database: &Database,
     scope: &StatisticsScope,
@@ -145,10 +145,13 @@ pub(super) async fn statistics(
              CROSS JOIN verdicts AS v ON v.comment_seq = c.comment_seq AND v.revision = d.revision
              CROSS JOIN json_each(v.reasons) AS reason
              WHERE d.decide_time_ms >= ?1
+               AND d.undone_time_ms IS NULL AND d.kind IN ('approve', 'reject', 'spam')
                AND (?2 IS NULL OR d.site_id = ?2) AND (?3 IS NULL OR v.rule_set_version = ?3)
                AND NOT EXISTS (SELECT 1 FROM decisions AS later
                                WHERE later.site_id = d.site_id AND later.comment_id = d.comment_id
-                                 AND later.revision = d.revision AND later.decision_id > d.decision_id))
+                                 AND later.revision = d.revision AND later.decision_id > d.decision_id
+                                 AND later.undone_time_ms IS NULL
+                                 AND later.kind IN ('approve', 'reject', 'spam')))
          SELECT rule_id, count(*) AS decided, sum(approved = (weight > 0)) AS overturned
          FROM matched WHERE weight <> 0 GROUP BY rule_id",
     )

@@ -111,7 +111,7 @@ async fn mark_withdrawn(
         })
         .collect();
     sqlx::query(
-        "UPDATE comments SET state = 'withdrawn', update_time_ms = change.value ->> 2, version = version + 1
+        "UPDATE comments SET state = 'withdrawn', queue = NULL, update_time_ms = change.value ->> 2, version = version + 1
          FROM json_each(?1) AS change
          WHERE site_id = change.value ->> 0 AND comment_id = change.value ->> 1",
     )

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, Author, AuthorFacts, AuthorKey, Circumstances, Client, Comment, CommentId, CommentName, Decision,
-    DecisionKind, Evaluation, Facts, Ids, Revision, RuleSetVersion, Score, SiteId, State, SystemIds,
-    TextFingerprint, ThreadId, Timestamp, Withdrawal,
+    Action, Actor, Author, AuthorFacts, AuthorKey, Circumstances, Client, Comment, CommentId, CommentName,
+    Decision, DecisionId, DecisionKind, Evaluation, Facts, Ids, Revision, RuleSetVersion, Score, SiteId,
+    State, SystemIds, Target, TextFingerprint, ThreadId, Timestamp, Withdrawal,
 };
 
 use crate::{
-    Answers, Event, EventCursor, NewRecord, Questions, Recorded, Store, StoredComment, Traces, Withdrawn,
+    Answers, DecideRefusal, Decided, Event, EventCursor, NewRecord, Questions, Recorded, Store,
+    StoredComment, Traces, Withdrawn,
 };
 
 /// Some time in 2024: what cases call `at(0)`.
@@ -78,20 +79,40 @@ impl Case {
         self.store.withdraw(&batch).await.expect("withdrawn")
     }
 
+    /// By `mo`, at the 50th minute, to be undone for ten minutes; to be changed by the case.
     pub(super) fn decision(&self, id: &str, number: i64, kind: DecisionKind) -> Decision {
+        let target = Target { comment: comment_id(id), revision: revision(number), version: None };
         Decision {
-            comment: self.name(id),
-            revision: revision(number),
+            id: DecisionId(SystemIds.time_ordered()),
+            site: self.site.clone(),
+            targets: vec![target],
             kind,
-            moderator: "mo".to_owned(),
+            actor: actor("mo"),
             guideline: Some("civility".to_owned()),
+            message: None,
             note: None,
+            over_claim: false,
             decide_time: at(50),
+            undo_until: at(60),
         }
     }
 
+    pub(super) async fn apply(&self, decision: &Decision) -> Vec<Decided> {
+        self.store.decide(decision).await.expect("the store answers")
+    }
+
     pub(super) async fn decide(&self, id: &str, number: i64, kind: DecisionKind) -> StoredComment {
-        self.store.decide(&self.decision(id, number, kind)).await.expect("decided")
+        match self.apply(&self.decision(id, number, kind)).await.remove(0) {
+            Decided::Applied(comment) => comment,
+            Decided::Refused(refusal) => panic!("refused: {refusal}"),
+        }
+    }
+
+    pub(super) async fn refused(&self, decision: &Decision) -> DecideRefusal {
+        match self.apply(decision).await.remove(0) {
+            Decided::Refused(refusal) => refusal,
+            Decided::Applied(comment) => panic!("applied to {}", comment.name),
+        }
     }
 
     pub(super) async fn facts(&self, questions: &Questions) -> Answers {
@@ -215,6 +236,10 @@ pub(super) fn evaluation() -> Evaluation {
 /// So many minutes after the start.
 pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::from_millis(START_MS + minute * 60_000)
+}
+
+pub(super) fn actor(name: &str) -> Actor {
+    Actor { id: format!("user:{name}"), name: name.to_owned() }
 }
 
 pub(super) fn author(number: u8) -> AuthorKey {

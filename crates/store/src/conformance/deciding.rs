@@ -4,7 +4,7 @@ use moderato_domain::{Action, DecisionKind, State};
 use tokio::task::JoinSet;
 
 use super::builders::{Case, at, revision};
-use crate::DecideError;
+use crate::DecideRefusal;
 use crate::Recorded::{Applied, Duplicate};
 
 const KINDS: [(DecisionKind, State); 3] = [
@@ -53,15 +53,12 @@ pub(super) async fn a_decision_about_something_else_is_refused(case: Case) {
     case.withdraw(&["c2"], at(1)).await;
     let (edited, withdrawn) = (case.comment("c1").await, case.comment("c2").await);
 
-    let refusal = async |id, number| {
-        let decision = case.decision(id, number, DecisionKind::Spam);
-        case.store.decide(&decision).await.expect_err("refused")
-    };
-    assert!(matches!(refusal("c1", 1).await, DecideError::Stale(newest) if newest == revision(4)));
-    assert!(matches!(refusal("c2", 1).await, DecideError::Withdrawn));
-    assert!(matches!(refusal("c3", 1).await, DecideError::Unknown));
+    let refusal = async |id, number| case.refused(&case.decision(id, number, DecisionKind::Spam)).await;
+    assert_eq!(refusal("c1", 1).await, DecideRefusal::Stale(revision(4)));
+    assert_eq!(refusal("c2", 1).await, DecideRefusal::Withdrawn);
+    assert_eq!(refusal("c3", 1).await, DecideRefusal::Unknown);
     // Nobody can have seen a revision that is not there yet.
-    refusal("c1", 5).await;
+    assert_eq!(refusal("c1", 5).await, DecideRefusal::Unknown);
 
     assert_eq!(case.comment("c1").await, edited);
     assert_eq!(case.comment("c2").await, withdrawn);

@@ -7,9 +7,11 @@ use anyhow::{Context as _, bail};
 use moderato_api::pb::query as pb;
 use moderato_api::pb::rules::ExplainCommentRequest;
 use moderato_api::pb::types::Comment;
-use moderato_domain::{Clock as _, Decision, DecisionKind, SiteId, SystemClock};
+use moderato_domain::{
+    Actor, Clock as _, Decision, DecisionId, DecisionKind, Ids as _, SiteId, SystemClock, SystemIds, Target,
+};
 use moderato_runtime::config::Config;
-use moderato_store::DecideError;
+use moderato_store::{DecideRefusal, Decided};
 
 use crate::client::{self, Client, ConnectionArgs};
 use crate::compose;
@@ -214,20 +216,28 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
     if args.revision.is_some_and(|wanted| wanted != comment.revision.get()) {
         bail!("the newest revision is {}: look at it first", comment.revision.get());
     }
+    let now = SystemClock.now();
     let decision = Decision {
-        comment: name,
-        revision: comment.revision,
+        id: DecisionId(SystemIds.time_ordered()),
+        site: name.site,
+        targets: vec![Target { comment: name.comment, revision: comment.revision, version: None }],
         kind,
-        moderator: args.by,
+        actor: Actor { name: args.by, ..Actor::operator() },
         guideline: args.guideline,
+        message: None,
         note: args.note,
-        decide_time: SystemClock.now(),
+        over_claim: true,
+        decide_time: now,
+        undo_until: now,
     };
-    let decided = store.decide(&decision).await.map_err(|error| match error {
-        DecideError::Stale(_) => anyhow::anyhow!("it was edited meanwhile: look at it again"),
-        other => other.into(),
-    })?;
-    println!("{}: {} → {}", decided.name, comment.state.as_str(), decided.state.as_str());
+    for outcome in store.decide(&decision).await? {
+        let decided = match outcome {
+            Decided::Applied(decided) => decided,
+            Decided::Refused(DecideRefusal::Stale(_)) => bail!("it was edited meanwhile: look at it again"),
+            Decided::Refused(refusal) => return Err(refusal.into()),
+        };
+        println!("{}: {} → {}", decided.name, comment.state.as_str(), decided.state.as_str());
+    }
     closing.close().await;
     Ok(())
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use moderato_domain::{
-    CommentName, Decision, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
+    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Revision,
+    RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DecideError,
-    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading,
-    Recorded, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
-    RulesInForce, ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants,
-    Withdrawn,
+    Activation, Answers, ApiKey, ApiKeyId, Audit, AuditRecord, AuthorHistory, Claimed, CommentFilter,
+    CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
+    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Note, Pipeline, Questions,
+    QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Review, RuleEffects,
+    RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter,
+    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, UndoError, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -124,8 +126,140 @@ impl Pipeline for Instrumented {
 
 #[tonic::async_trait]
 impl Review for Instrumented {
-    async fn decide(&self, decision: &Decision) -> Result<StoredComment, DecideError> {
+    async fn queue_counts(&self, site: &SiteId) -> Result<Vec<QueueCount>, StoreError> {
+        self.inner.queue_counts(site).await
+    }
+    async fn count_queue(&self, site: &SiteId, filter: &QueueFilter) -> Result<u64, StoreError> {
+        self.inner.count_queue(site, filter).await
+    }
+    async fn queue_page(
+        &self,
+        site: &SiteId,
+        filter: &QueueFilter,
+        after: Option<&QueuePosition>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<QueueItem>, StoreError> {
+        self.inner.queue_page(site, filter, after, limit, now).await
+    }
+    async fn queue_items(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        now: Timestamp,
+    ) -> Result<Vec<QueueItem>, StoreError> {
+        self.inner.queue_items(site, comments, now).await
+    }
+    async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError> {
+        self.inner.campaign(name, limit).await
+    }
+    async fn conversation(&self, name: &CommentName) -> Result<Conversation, StoreError> {
+        self.inner.conversation(name).await
+    }
+    async fn author_history(
+        &self,
+        site: &SiteId,
+        author: &AuthorKey,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<AuthorHistory, StoreError> {
+        self.inner.author_history(site, author, limit, now).await
+    }
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
         self.inner.decide(decision).await
+    }
+    async fn undo(
+        &self,
+        site: &SiteId,
+        decision: DecisionId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Vec<StoredComment>, UndoError> {
+        self.inner.undo(site, decision, actor, now).await
+    }
+    async fn claim(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        holder: &Actor,
+        steal: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.inner.claim(site, comments, holder, steal, now).await
+    }
+    async fn release(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+        holder: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.release(site, comments, holder, now).await
+    }
+    async fn decisions(
+        &self,
+        site: &SiteId,
+        filter: &DecisionFilter,
+        after: Option<&DecisionPosition>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.inner.decisions(site, filter, after, limit).await
+    }
+    async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
+        self.inner.add_note(note).await
+    }
+    async fn notes(&self, name: &CommentName) -> Result<Vec<Note>, StoreError> {
+        self.inner.notes(name).await
+    }
+    async fn put_sanction(&self, site: &SiteId, sanction: &Sanction) -> Result<(), StoreError> {
+        self.inner.put_sanction(site, sanction).await
+    }
+    async fn lift_sanction(
+        &self,
+        site: &SiteId,
+        author: &AuthorKey,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner.lift_sanction(site, author, actor, now).await
+    }
+    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
+        self.inner.sanctions(site, now).await
+    }
+    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
+        self.inner.put_filter(site, filter).await
+    }
+    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
+        self.inner.drop_filter(site, id, owner).await
+    }
+    async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {
+        self.inner.filters(site, owner).await
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for Instrumented {
+    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.inner.append_audit(entry).await
+    }
+    async fn audit_entries(
+        &self,
+        site: Option<&SiteId>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner.audit_entries(site, after, limit).await
+    }
+    async fn newest_audit_entries(
+        &self,
+        site: Option<&SiteId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner.newest_audit_entries(site, before, limit).await
+    }
+    async fn audit_head(&self) -> Result<(i64, AuditHash), StoreError> {
+        self.inner.audit_head().await
     }
 }
 

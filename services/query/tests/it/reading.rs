@@ -2,7 +2,10 @@
 
 use moderato_api::pb::query as pb;
 use moderato_api::pb::types;
-use moderato_domain::{Action, Decision, DecisionKind, Revision, State, Timestamp};
+use moderato_domain::{
+    Action, Actor, Decision, DecisionId, DecisionKind, Ids as _, Revision, State, SystemIds, Target,
+    Timestamp,
+};
 use moderato_store::Review as _;
 use prost::Message as _;
 use tonic::Code;
@@ -27,14 +30,20 @@ fn ids(comments: &[types::Comment]) -> Vec<&str> {
 }
 
 fn approve(id: &str) -> Decision {
+    let name = name(id);
+    let decide_time = Timestamp::from_millis(1_722_470_500_000);
     Decision {
-        comment: name(id),
-        revision: Revision::FIRST,
+        id: DecisionId(SystemIds.time_ordered()),
+        site: name.site,
+        targets: vec![Target { comment: name.comment, revision: Revision::FIRST, version: None }],
         kind: DecisionKind::Approve,
-        moderator: "mo".into(),
+        actor: Actor::operator(),
         guideline: None,
+        message: None,
         note: None,
-        decide_time: Timestamp::from_millis(1_722_470_500_000),
+        over_claim: false,
+        decide_time,
+        undo_until: decide_time,
     }
 }
 

@@ -1,0 +1,236 @@
+//! What waits: counts, pages, items.
+//!
+//! A page is ordered by priority, descending, and then by waiting time, ascending. No index can be
+//! entered at such a place with one comparison, so a page is cut from its runs: of each queue and
+//! priority, the first items after the place, which are one range of `comments_waiting` each.
+
+use std::collections::HashMap;
+
+use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, TextFingerprint, TextSketch, Timestamp};
+use moderato_store::{
+    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, WaitingText, campaign_of,
+};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+
+use crate::changes::column;
+use crate::error::unreadable;
+use crate::rows;
+
+/// Of `comments_waiting` alone.
+const COUNTS: &str = "
+    SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
+    WHERE site_id = $1 AND queue IS NOT NULL GROUP BY queue";
+
+/// Comments `c`, cut before texts and verdicts are joined to them.
+macro_rules! items_of {
+    ($comments:literal) => {
+        concat!(
+            "SELECT site_id, comment_id, c.thread_id, c.parent_id, revision, r.content_hash, r.display_name,
+                    r.author_url, r.user_id IS NULL AS guest, r.body, r.language, r.permalink, c.state,
+                    c.action, c.score, c.decided, c.create_time_ms, c.accept_time_ms, c.update_time_ms,
+                    c.version, c.author_key, c.queue, c.priority, c.wait_since_ms, c.category, c.reported,
+                    c.fingerprint, c.probe_a, c.probe_b, c.shingles,
+                    v.rule_set_version, v.approved_by_rule, v.reasons::text, v.signals::text,
+                    v.degraded::text, v.facts::text, v.evaluate_time_ms,
+                    l.holder_id, l.holder_name, l.claim_time_ms, l.expire_time_ms
+             FROM (",
+            $comments
+        )
+    };
+}
+
+/// What belongs to comments `c`.
+const JOINED: &str = "
+    ) c JOIN comment_revisions r USING (site_id, comment_id, revision)
+        JOIN verdicts v USING (site_id, comment_id, revision)
+        LEFT JOIN (SELECT * FROM claims WHERE expire_time_ms > ";
+
+const ITEMS: &str = concat!(
+    items_of!(
+        "SELECT k.place, m.* FROM unnest($2::text[]) WITH ORDINALITY AS k (id, place)
+         JOIN comments m ON m.site_id = $1 AND m.comment_id = k.id"
+    ),
+    ") c JOIN comment_revisions r USING (site_id, comment_id, revision)
+         JOIN verdicts v USING (site_id, comment_id, revision)
+         LEFT JOIN (SELECT * FROM claims WHERE expire_time_ms > $3) l USING (site_id, comment_id)
+     ORDER BY c.place"
+);
+
+/// Texts that wait and share the fingerprint or a probe of each asked one.
+const ALIKE: &str = "
+    SELECT asked.place, found.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])
+        WITH ORDINALITY AS asked (fingerprint, probe_a, probe_b, place)
+    CROSS JOIN LATERAL (
+        (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
+         WHERE site_id = $1 AND queue IS NOT NULL AND fingerprint = asked.fingerprint LIMIT $5)
+        UNION ALL
+        (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
+         WHERE site_id = $1 AND queue IS NOT NULL AND probe_a = asked.probe_a LIMIT $5)
+        UNION ALL
+        (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
+         WHERE site_id = $1 AND queue IS NOT NULL AND probe_b = asked.probe_b LIMIT $5)
+    ) AS found";
+
+pub(super) async fn counts(pool: &PgPool, site: &SiteId) -> sqlx::Result<Vec<QueueCount>> {
+    let rows = sqlx::query(COUNTS).bind(site.as_str()).fetch_all(pool).await?;
+    let mut counts: Vec<QueueCount> = column(ReviewQueue::ALL, QueueCount::empty);
+    for row in &rows {
+        let queue = rows::queue(row)?.ok_or_else(|| unreadable("queue"))?;
+        let waiting: i64 = row.try_get("waiting")?;
+        let count = QueueCount {
+            queue,
+            waiting: waiting.unsigned_abs(),
+            oldest: rows::optional_time(row, "oldest_ms")?,
+        };
+        counts[queue as usize] = count;
+    }
+    Ok(counts)
+}
+
+pub(super) async fn count(pool: &PgPool, site: &SiteId, filter: &QueueFilter) -> sqlx::Result<u64> {
+    let mut query = QueryBuilder::new("SELECT count(*) FROM comments m WHERE m.site_id = ");
+    query.push_bind(site.as_str());
+    match filter.queue {
+        Some(queue) => query.push(" AND m.queue = ").push_bind(queue.as_str()),
+        None => query.push(" AND m.queue IS NOT NULL"),
+    };
+    if let Some(least) = filter.at_least {
+        query.push(" AND m.priority >= ").push_bind(least.as_i16());
+    }
+    narrow(&mut query, filter);
+    let count: i64 = query.build_query_scalar().fetch_one(pool).await?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) async fn page(
+    pool: &PgPool,
+    site: &SiteId,
+    filter: &QueueFilter,
+    after: Option<&QueuePosition>,
+    limit: u32,
+    now: Timestamp,
+) -> sqlx::Result<Vec<QueueItem>> {
+    let runs = filter.runs(after);
+    let mut query = QueryBuilder::new(items_of!("SELECT w.* FROM unnest("));
+    query.push_bind(column(&runs, |run| run.queue.as_str()));
+    query.push("::text[], ").push_bind(column(&runs, |run| run.priority.as_i16()));
+    query.push("::smallint[], ").push_bind(column(&runs, |run| run.after_ms));
+    query.push("::bigint[], ").push_bind(column(&runs, |run| run.after_id));
+    query.push(
+        "::text[]) AS run (queue, priority, after_ms, after_id)
+         CROSS JOIN LATERAL (
+             SELECT * FROM comments m
+             WHERE m.queue = run.queue AND m.priority = run.priority
+               AND (m.wait_since_ms, m.comment_id) > (run.after_ms, run.after_id) AND m.site_id = ",
+    );
+    query.push_bind(site.as_str());
+    narrow(&mut query, filter);
+    query.push(" ORDER BY m.wait_since_ms, m.comment_id LIMIT ").push_bind(i64::from(limit));
+    query.push(") w ORDER BY w.priority DESC, w.wait_since_ms, w.comment_id LIMIT ");
+    query.push_bind(i64::from(limit));
+    query.push(JOINED).push_bind(now.as_millis());
+    query.push(
+        ") l USING (site_id, comment_id)
+         ORDER BY c.priority DESC, c.wait_since_ms, c.comment_id",
+    );
+    let rows = query.build().fetch_all(pool).await?;
+    read(pool, site, &rows).await
+}
+
+pub(super) async fn items(
+    pool: &PgPool,
+    site: &SiteId,
+    comments: &[CommentId],
+    now: Timestamp,
+) -> sqlx::Result<Vec<QueueItem>> {
+    let rows = sqlx::query(ITEMS)
+        .bind(site.as_str())
+        .bind(column(comments, CommentId::as_str))
+        .bind(now.as_millis())
+        .fetch_all(pool)
+        .await?;
+    read(pool, site, &rows).await
+}
+
+/// What a filter asks for beside queue and priority.
+fn narrow<'f>(query: &mut QueryBuilder<'f, Postgres>, filter: &'f QueueFilter) {
+    if let Some(category) = &filter.category {
+        query.push(" AND m.category = ").push_bind(category);
+    }
+    if let Some(thread) = &filter.thread {
+        query.push(" AND m.thread_id = ").push_bind(thread);
+    }
+    if let Some(author) = filter.author.as_ref().map(AuthorKey::as_bytes) {
+        query.push(" AND m.author_key = ").push_bind(author.as_slice());
+    }
+}
+
+async fn read(pool: &PgPool, site: &SiteId, rows: &[PgRow]) -> sqlx::Result<Vec<QueueItem>> {
+    let texts = rows.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
+    let campaigns = alike(pool, site, &texts, CAMPAIGN_COUNTED).await?;
+    rows.iter().zip(campaigns).map(|(row, campaign)| item(row, campaign.len())).collect()
+}
+
+/// Comments that wait with each text or a variant of it, without its own; of each kind of likeness
+/// `limit` at most.
+pub(super) async fn alike(
+    pool: &PgPool,
+    site: &SiteId,
+    texts: &[WaitingText],
+    limit: u32,
+) -> sqlx::Result<Vec<Vec<CommentId>>> {
+    // In a campaign most texts are one: each is asked for once.
+    let mut places: HashMap<(TextFingerprint, Option<[i64; 2]>), usize> = HashMap::new();
+    let key = |text: &WaitingText| (text.fingerprint, text.sketch.as_ref().map(TextSketch::probes));
+    let mut asked = Vec::new();
+    for text in texts {
+        places.entry(key(text)).or_insert_with(|| {
+            asked.push(key(text));
+            asked.len() - 1
+        });
+    }
+    let rows = sqlx::query(ALIKE)
+        .bind(site.as_str())
+        .bind(column(&asked, |(fingerprint, _)| fingerprint.as_i64()))
+        .bind(column(&asked, |(_, probes)| probes.map(|probes| probes[0])))
+        .bind(column(&asked, |(_, probes)| probes.map(|probes| probes[1])))
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?;
+    let mut candidates: Vec<Vec<WaitingText>> = vec![Vec::new(); asked.len()];
+    for row in &rows {
+        candidates[rows::place(row)?].push(waiting_text(row)?);
+    }
+    let of_text = |text| campaign_of(text, &candidates[places[&key(text)]]).into_iter().cloned().collect();
+    Ok(texts.iter().map(of_text).collect())
+}
+
+pub(super) fn waiting_text(row: &PgRow) -> sqlx::Result<WaitingText> {
+    let fingerprint: i64 = row.try_get("fingerprint")?;
+    let (first, second): (Option<i64>, Option<i64>) = (row.try_get("probe_a")?, row.try_get("probe_b")?);
+    let shingles: Option<&[u8]> = row.try_get("shingles")?;
+    let sketch = match (first, second, shingles) {
+        (Some(first), Some(second), Some(shingles)) => {
+            Some(TextSketch::from_stored(fingerprint, [first, second], shingles))
+        }
+        _ => None,
+    };
+    let comment = rows::comment_id(row.try_get("comment_id")?)?;
+    Ok(WaitingText { comment, fingerprint: TextFingerprint::from_i64(fingerprint), sketch })
+}
+
+fn item(row: &PgRow, others: usize) -> sqlx::Result<QueueItem> {
+    Ok(QueueItem {
+        comment: rows::stored_comment(row)?,
+        author: rows::author(row)?,
+        queue: rows::queue(row)?,
+        priority: rows::priority(row)?,
+        wait_since: rows::time(row, "wait_since_ms")?,
+        category: row.try_get("category")?,
+        reports: rows::reports(row)?,
+        campaign: u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1),
+        claim: rows::claim(row)?,
+        verdict: rows::verdict(row)?,
+    })
+}

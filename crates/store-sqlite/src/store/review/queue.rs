@@ -1,0 +1,208 @@
+//! What waits: counts, pages, items.
+//!
+//! A page is ordered by priority, descending, and then by waiting time, ascending. No index can be
+//! entered at such a place with one comparison, so a page is cut from its runs: of each queue and
+//! priority, the first items after the place, which are one range of `comments_waiting` each.
+
+use std::collections::HashMap;
+
+use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, TextFingerprint, TextSketch, Timestamp};
+use moderato_store::{
+    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, WaitingText, campaign_of,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use crate::database::Database;
+use crate::rows;
+use crate::store::comments::stored_comment;
+use crate::store::verdicts::stored_verdict;
+
+// CROSS JOIN keeps the order of the tables: first the comments that were cut, then the rest by key.
+const ITEMS_OF: &str = "
+    SELECT c.site_id, c.comment_id, c.thread_id, c.parent_id, c.revision, c.state, c.action, c.score,
+           c.decided, c.create_time_ms, c.accept_time_ms, c.update_time_ms, c.version,
+           r.content_hash, r.display_name, r.author_url, r.user_id IS NULL AS guest, r.body, r.language,
+           r.permalink, c.author_key, c.queue, c.priority, c.wait_since_ms, c.category, c.reported,
+           c.fingerprint, c.probe_a, c.probe_b, c.shingles,
+           v.rule_set_version, v.approved_by_rule, v.reasons, v.signals, v.degraded, v.facts,
+           v.evaluate_time_ms, l.holder_id, l.holder_name, l.claim_time_ms, l.expire_time_ms
+    FROM (";
+
+const JOINED: &str = "
+    ) AS cut CROSS JOIN comments AS c ON c.comment_seq = cut.comment_seq
+    CROSS JOIN comment_revisions AS r ON r.comment_seq = c.comment_seq AND r.revision = c.revision
+    CROSS JOIN verdicts AS v ON v.comment_seq = c.comment_seq AND v.revision = c.revision
+    LEFT JOIN claims AS l
+        ON l.site_id = c.site_id AND l.comment_id = c.comment_id AND l.expire_time_ms > ";
+
+/// Texts looked up by one statement, which takes 500 parts of a union at most.
+const TEXTS_AT_ONCE: usize = 100;
+
+pub(super) async fn counts(database: &Database, site: &SiteId) -> sqlx::Result<Vec<QueueCount>> {
+    let found = sqlx::query(
+        "SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
+         WHERE site_id = ?1 AND queue IS NOT NULL GROUP BY queue",
+    )
+    .bind(site.as_str())
+    .fetch_all(database.readers())
+    .await?;
+    let mut counts: Vec<QueueCount> = ReviewQueue::ALL.into_iter().map(QueueCount::empty).collect();
+    for row in &found {
+        let queue = rows::word(row, "queue", ReviewQueue::parse)?;
+        let waiting = rows::count(row, "waiting")?;
+        counts[queue as usize] =
+            QueueCount { queue, waiting, oldest: rows::optional_time(row, "oldest_ms")? };
+    }
+    Ok(counts)
+}
+
+pub(super) async fn count(database: &Database, site: &SiteId, filter: &QueueFilter) -> sqlx::Result<u64> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM comments WHERE site_id = ");
+    query.push_bind(site.as_str());
+    match filter.queue {
+        Some(queue) => query.push(" AND queue = ").push_bind(queue.as_str()),
+        None => query.push(" AND queue IS NOT NULL"),
+    };
+    if let Some(least) = filter.at_least {
+        query.push(" AND priority >= ").push_bind(least.as_i16());
+    }
+    narrow(&mut query, filter);
+    let count: i64 = query.build_query_scalar().fetch_one(database.readers()).await?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) async fn page(
+    database: &Database,
+    site: &SiteId,
+    filter: &QueueFilter,
+    after: Option<&QueuePosition>,
+    limit: u32,
+    now: Timestamp,
+) -> sqlx::Result<Vec<QueueItem>> {
+    let mut query = QueryBuilder::<Sqlite>::new(ITEMS_OF);
+    let runs = filter.runs(after);
+    for (number, run) in runs.iter().enumerate() {
+        query.push(if number == 0 { "" } else { " UNION ALL " });
+        query.push("SELECT * FROM (SELECT comment_seq, priority, wait_since_ms, comment_id FROM comments");
+        query.push(" WHERE site_id = ").push_bind(site.as_str());
+        query.push(" AND queue = ").push_bind(run.queue.as_str());
+        query.push(" AND priority = ").push_bind(run.priority.as_i16());
+        query.push(" AND (wait_since_ms, comment_id) > (").push_bind(run.after_ms);
+        query.push(", ").push_bind(run.after_id).push(")");
+        narrow(&mut query, filter);
+        query.push(" ORDER BY wait_since_ms, comment_id LIMIT ").push_bind(limit).push(")");
+    }
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    query.push(" ORDER BY priority DESC, wait_since_ms, comment_id LIMIT ").push_bind(limit);
+    query.push(JOINED).push_bind(now.as_millis());
+    query.push(" ORDER BY c.priority DESC, c.wait_since_ms, c.comment_id");
+    read(database, site, &query.build().fetch_all(database.readers()).await?).await
+}
+
+pub(super) async fn items(
+    database: &Database,
+    site: &SiteId,
+    comments: &[CommentId],
+    now: Timestamp,
+) -> sqlx::Result<Vec<QueueItem>> {
+    let ids: Vec<&str> = comments.iter().map(CommentId::as_str).collect();
+    let mut query = QueryBuilder::<Sqlite>::new(ITEMS_OF);
+    query.push("SELECT asked.key AS place, comment_seq FROM json_each(").push_bind(rows::to_json(&ids)?);
+    query.push(") AS asked CROSS JOIN comments ON comment_id = asked.value AND site_id = ");
+    query.push_bind(site.as_str()).push(JOINED).push_bind(now.as_millis()).push(" ORDER BY cut.place");
+    read(database, site, &query.build().fetch_all(database.readers()).await?).await
+}
+
+/// What a filter asks for beside queue and priority.
+fn narrow<'f>(query: &mut QueryBuilder<'f, Sqlite>, filter: &'f QueueFilter) {
+    if let Some(category) = &filter.category {
+        query.push(" AND category = ").push_bind(category);
+    }
+    if let Some(thread) = &filter.thread {
+        query.push(" AND thread_id = ").push_bind(thread);
+    }
+    if let Some(author) = filter.author.as_ref().map(AuthorKey::as_bytes) {
+        query.push(" AND author_key = ").push_bind(author.as_slice());
+    }
+}
+
+async fn read(database: &Database, site: &SiteId, found: &[SqliteRow]) -> sqlx::Result<Vec<QueueItem>> {
+    let texts = found.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
+    let campaigns = alike(database, site, &texts, CAMPAIGN_COUNTED).await?;
+    found.iter().zip(campaigns).map(|(row, campaign)| item(row, campaign.len())).collect()
+}
+
+/// Comments that wait with each text or a variant of it, without its own; of each kind of likeness
+/// `limit` at most.
+pub(super) async fn alike(
+    database: &Database,
+    site: &SiteId,
+    texts: &[WaitingText],
+    limit: u32,
+) -> sqlx::Result<Vec<Vec<CommentId>>> {
+    // In a campaign most texts are one: each is asked for once.
+    let mut places: HashMap<(TextFingerprint, Option<[i64; 2]>), usize> = HashMap::new();
+    let key = |text: &WaitingText| (text.fingerprint, text.sketch.as_ref().map(TextSketch::probes));
+    let mut asked = Vec::new();
+    for text in texts {
+        places.entry(key(text)).or_insert_with(|| {
+            asked.push(key(text));
+            asked.len() - 1
+        });
+    }
+    let mut candidates: Vec<Vec<WaitingText>> = vec![Vec::new(); asked.len()];
+    for (number, asked) in asked.chunks(TEXTS_AT_ONCE).enumerate() {
+        let mut query = QueryBuilder::<Sqlite>::new("");
+        for (place, (fingerprint, probes)) in asked.iter().enumerate() {
+            let [first, second] = probes.map_or([None; 2], |probes| probes.map(Some));
+            let likenesses =
+                [("fingerprint", Some(fingerprint.as_i64())), ("probe_a", first), ("probe_b", second)];
+            for (column, value) in likenesses {
+                let Some(value) = value else { continue };
+                query.push(if query.sql().is_empty() { "" } else { " UNION ALL " });
+                query.push("SELECT * FROM (SELECT ").push_bind((number * TEXTS_AT_ONCE + place) as i64);
+                query.push(" AS place, comment_id, fingerprint, probe_a, probe_b, shingles FROM comments");
+                query.push(" WHERE queue IS NOT NULL AND site_id = ").push_bind(site.as_str());
+                query.push(" AND ").push(column).push(" = ").push_bind(value);
+                query.push(" LIMIT ").push_bind(limit).push(")");
+            }
+        }
+        for row in &query.build().fetch_all(database.readers()).await? {
+            candidates[rows::count::<usize>(row, "place")?].push(waiting_text(row)?);
+        }
+    }
+    let of_text = |text| campaign_of(text, &candidates[places[&key(text)]]).into_iter().cloned().collect();
+    Ok(texts.iter().map(of_text).collect())
+}
+
+pub(super) fn waiting_text(row: &SqliteRow) -> sqlx::Result<WaitingText> {
+    let fingerprint: i64 = row.try_get("fingerprint")?;
+    let (first, second): (Option<i64>, Option<i64>) = (row.try_get("probe_a")?, row.try_get("probe_b")?);
+    let shingles: Option<&[u8]> = row.try_get("shingles")?;
+    let sketch = match (first, second, shingles) {
+        (Some(first), Some(second), Some(shingles)) => {
+            Some(TextSketch::from_stored(fingerprint, [first, second], shingles))
+        }
+        _ => None,
+    };
+    let comment = rows::comment_id(row)?;
+    Ok(WaitingText { comment, fingerprint: TextFingerprint::from_i64(fingerprint), sketch })
+}
+
+fn item(row: &SqliteRow, others: usize) -> sqlx::Result<QueueItem> {
+    Ok(QueueItem {
+        comment: stored_comment(row)?,
+        author: rows::author_key(row)?,
+        queue: rows::queue(row)?,
+        priority: rows::priority(row)?,
+        wait_since: rows::time(row, "wait_since_ms")?,
+        category: row.try_get("category")?,
+        reports: rows::count(row, "reported")?,
+        campaign: u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1),
+        claim: rows::claim(row)?,
+        verdict: stored_verdict(row)?,
+    })
+}
