@@ -242,6 +242,60 @@ impl fmt::Display for RuleSetError {
 
 impl std::error::Error for RuleSetError {}
 
+/// Everything that is wrong with a rule-set document, as far as it can be told: what depends on a part
+/// that cannot be read is not looked at. At least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleSetErrors {
+    first: RuleSetError,
+    others: Vec<RuleSetError>,
+}
+
+/// Most mistakes of a document that are told at once; nobody reads on.
+pub(crate) const ERRORS_MAX: usize = 20;
+
+impl RuleSetErrors {
+    /// The mistakes found, if there are any.
+    pub(crate) fn of(found: Vec<RuleSetError>) -> Result<(), Self> {
+        let mut found = found.into_iter();
+        let Some(first) = found.next() else { return Ok(()) };
+        Err(Self { first, others: found.take(ERRORS_MAX - 1).collect() })
+    }
+
+    /// The first of them.
+    pub const fn first(&self) -> &RuleSetError {
+        &self.first
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &RuleSetError> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl From<RuleSetError> for RuleSetErrors {
+    fn from(first: RuleSetError) -> Self {
+        Self { first, others: Vec::new() }
+    }
+}
+
+impl IntoIterator for RuleSetErrors {
+    type Item = RuleSetError;
+    type IntoIter = std::iter::Chain<std::iter::Once<RuleSetError>, std::vec::IntoIter<RuleSetError>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self.first).chain(self.others)
+    }
+}
+
+impl fmt::Display for RuleSetErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        self.others.iter().try_for_each(|error| write!(f, "\n{error}"))
+    }
+}
+
+impl std::error::Error for RuleSetErrors {}
+
 impl Place {
     fn of(document: &str, offset: usize) -> Self {
         let mut offset = offset.min(document.len());

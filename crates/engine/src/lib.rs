@@ -41,7 +41,7 @@ mod text;
 pub mod language {}
 
 pub use active::ActiveRules;
-pub use error::{RuleSetError, RuleSetProblem};
+pub use error::{RuleSetError, RuleSetErrors, RuleSetProblem};
 pub use explain::explain;
 pub use facts::sketch;
 pub use guidelines::{Guidelines, GuidelinesError, Section};

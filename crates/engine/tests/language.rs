@@ -4,7 +4,7 @@ mod support;
 
 use moderato_domain::Action;
 use moderato_engine::{Facts, RuleSetProblem, evaluate};
-use support::{NOW, comment, compile, judge, one_rule, rule_ids, signed};
+use support::{NOW, comment, compile, compile_in_full, judge, one_rule, rule_ids, signed};
 
 fn matches(when: &str, body: &str) -> bool {
     let rules = compile(&one_rule(when)).unwrap_or_else(|error| panic!("{error}"));
@@ -120,6 +120,28 @@ fn mistakes_are_shown_where_they_are() {
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(found, place, "{error}");
     }
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let rule = |id: &str, when: &str| {
+        format!("[[rule]]\nid = '{id}'\ncategory = 'x'\nwhen = \"{when}\"\nscore = 1\nmessage = 'm'\n")
+    };
+    let mut document = one_rule("body.wrds > 1");
+    document += &rule("second", "links.count >= ");
+    document += &rule("third", "body.words > 2");
+    document += &rule("fourth", "body.words > 'two'");
+    let errors = compile_in_full(&document).unwrap_err();
+    let lines: Vec<_> = errors.iter().filter_map(moderato_engine::RuleSetError::line).collect();
+    assert_eq!(lines, [13, 20, 32]);
+    let told = errors.to_string();
+    for name in ["body.words", "rule `second`", "rule `fourth`"] {
+        assert!(told.contains(name), "{name}: {told}");
+    }
+
+    // What depends on a list is not looked at before the list is right.
+    let lists = document.replace("'spam.example'", "' ', 'ok.example', '?'");
+    assert_eq!(compile_in_full(&lists).unwrap_err().iter().count(), 2);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::resolver::Resolver;
 use super::schema::{FieldId, FieldSet};
 use super::sentence::Localised;
 use super::{CompiledRuleSet, Group, Outcome, Rule, Thresholds, examples, hex12, warnings};
-use crate::error::{RuleSetError, RuleSetProblem, nearest};
+use crate::error::{ERRORS_MAX, RuleSetError, RuleSetErrors, RuleSetProblem, nearest};
 use crate::guidelines::Guidelines;
 
 /// Most rules in one set. A rule that cannot match costs nothing per comment; compiled it holds
@@ -31,8 +31,8 @@ impl CompiledRuleSet {
     /// that its lists name have to be [attached](crate::attach_files).
     ///
     /// # Errors
-    /// The first problem found, with its place.
-    pub fn compile(document: &str, guidelines: &Guidelines) -> Result<Self, RuleSetError> {
+    /// Every mistake found, with its place.
+    pub fn compile(document: &str, guidelines: &Guidelines) -> Result<Self, RuleSetErrors> {
         let parsed = parse(document)?;
         let version = version(document, &parsed)?;
         let thresholds = thresholds(document, &parsed)?;
@@ -41,10 +41,11 @@ impl CompiledRuleSet {
                 expected: parsed.guidelines.get_ref().clone(),
                 given: guidelines.name().to_owned(),
             };
-            return Err(RuleSetError::at(problem, document, parsed.guidelines.span().start));
+            return Err(RuleSetError::at(problem, document, parsed.guidelines.span().start).into());
         }
         if parsed.rules.len() > RULES_MAX {
-            return Err(RuleSetError::whole(RuleSetProblem::TooMany { what: "rules", max: RULES_MAX }));
+            let problem = RuleSetProblem::TooMany { what: "rules", max: RULES_MAX };
+            return Err(RuleSetError::whole(problem).into());
         }
         let groups = groups(document, &parsed)?;
         let mut compiler =
@@ -137,41 +138,62 @@ impl Compiler<'_> {
         RuleSetError::at(problem, self.document, at)
     }
 
-    fn lists(&mut self) -> Result<(), RuleSetError> {
+    fn lists(&mut self) -> Result<(), RuleSetErrors> {
         let parsed = self.parsed;
+        let mut mistakes = Vec::new();
         for (name, list) in &parsed.lists {
-            self.names
-                .lists
-                .open(name.get_ref(), list.kind)
-                .map_err(|problem| self.fail(problem, name.span().start))?;
-            if let Some(matching) = &list.matching
-                && list.kind != ListKind::Phrases
-            {
-                let problem = RuleSetProblem::Document("`match` is for lists of phrases".into());
-                return Err(self.fail(problem, matching.span().start));
-            }
-            if list.entries.is_none() && list.file.is_none() {
-                return Err(self.fail(RuleSetProblem::NoEntries, name.span().start));
+            if let Err(mistake) = self.open(name, list) {
+                mistakes.push(mistake);
+                continue;
             }
             let anywhere =
                 list.matching.as_ref().is_some_and(|matching| *matching.get_ref() == ListMatch::Substring);
             for entry in list.entries.iter().flatten() {
-                let document::Entry { value, expires, note } = entry.get_ref();
-                let expires = match expires {
-                    Some(written) => Some(expiry(*written).ok_or_else(|| {
-                        self.fail(RuleSetProblem::Expiry(written.to_string()), entry.span().start)
-                    })?),
-                    None => None,
-                };
-                self.names
-                    .entry(list.kind, value, expires, note.as_deref(), anywhere)
-                    .map_err(|problem| self.fail(problem, entry.span().start))?;
+                if mistakes.len() >= ERRORS_MAX {
+                    break;
+                }
+                mistakes.extend(self.entry(list.kind, entry, anywhere).err());
             }
             if let Some(file) = &list.file {
-                self.entries_of_file(list.kind, file, anywhere)?;
+                mistakes.extend(self.entries_of_file(list.kind, file, anywhere).err());
             }
         }
+        RuleSetErrors::of(mistakes)
+    }
+
+    fn open(&mut self, name: &Spanned<String>, list: &document::List) -> Result<(), RuleSetError> {
+        self.names
+            .lists
+            .open(name.get_ref(), list.kind)
+            .map_err(|problem| self.fail(problem, name.span().start))?;
+        if let Some(matching) = &list.matching
+            && list.kind != ListKind::Phrases
+        {
+            let problem = RuleSetProblem::Document("`match` is for lists of phrases".into());
+            return Err(self.fail(problem, matching.span().start));
+        }
+        if list.entries.is_none() && list.file.is_none() {
+            return Err(self.fail(RuleSetProblem::NoEntries, name.span().start));
+        }
         Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        kind: ListKind,
+        entry: &Spanned<document::Entry>,
+        anywhere: bool,
+    ) -> Result<(), RuleSetError> {
+        let document::Entry { value, expires, note } = entry.get_ref();
+        let at = entry.span().start;
+        let expires = match expires {
+            Some(written) => Some(
+                expiry(*written).ok_or_else(|| self.fail(RuleSetProblem::Expiry(written.to_string()), at))?,
+            ),
+            None => None,
+        };
+        let taken = self.names.entry(kind, value, expires, note.as_deref(), anywhere);
+        taken.map_err(|problem| self.fail(problem, at))
     }
 
     fn entries_of_file(
@@ -202,33 +224,52 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn rules(&mut self) -> Result<Vec<Rule>, RuleSetError> {
+    fn rules(&mut self) -> Result<Vec<Rule>, RuleSetErrors> {
         let parsed = self.parsed;
         let mut ids = HashMap::new();
         let mut rules = Vec::with_capacity(parsed.rules.len());
-        for rule in &parsed.rules {
+        let mut mistakes = Vec::new();
+        for (index, rule) in parsed.rules.iter().enumerate() {
+            if mistakes.len() >= ERRORS_MAX {
+                break;
+            }
             let id = rule.id.get_ref();
-            if ids.insert(id.as_str(), rules.len()).is_some() {
-                return Err(self.fail(RuleSetProblem::DuplicateRule(id.clone()), rule.id.span().start));
+            if ids.insert(id.as_str(), index).is_some() {
+                mistakes.push(self.fail(RuleSetProblem::DuplicateRule(id.clone()), rule.id.span().start));
             }
-            rules.push(self.rule(rule).map_err(|error| error.in_rule(id))?);
-        }
-        for (id, weight) in &parsed.weights {
-            let name = id.get_ref();
-            let Some(index) = ids.get(name.as_str()) else {
-                let nearest = nearest(name, parsed.rules.iter().map(|rule| rule.id.get_ref().as_str()));
-                let problem = RuleSetProblem::UnknownRule { name: name.clone(), nearest };
-                return Err(self.fail(problem, id.span().start));
-            };
-            let points = score(weight).map_err(|problem| self.fail(problem, weight.span().start))?;
-            match &mut rules[*index].outcome {
-                Outcome::Score(score) => *score = points,
-                Outcome::Action(_) => {
-                    return Err(self.fail(RuleSetProblem::WeightOfAction(name.clone()), id.span().start));
-                }
+            match self.rule(rule) {
+                Ok(rule) => rules.push(rule),
+                Err(mistake) => mistakes.push(mistake.in_rule(id)),
             }
         }
+        RuleSetErrors::of(mistakes)?;
+        let weighed = parsed.weights.iter().map(|(id, weight)| self.weigh(&mut rules, &ids, id, weight));
+        RuleSetErrors::of(weighed.filter_map(Result::err).collect())?;
         Ok(rules)
+    }
+
+    /// Gives a rule other points than it says itself.
+    fn weigh(
+        &self,
+        rules: &mut [Rule],
+        ids: &HashMap<&str, usize>,
+        id: &Spanned<String>,
+        weight: &Spanned<f64>,
+    ) -> Result<(), RuleSetError> {
+        let name = id.get_ref();
+        let Some(index) = ids.get(name.as_str()) else {
+            let nearest = nearest(name, self.parsed.rules.iter().map(|rule| rule.id.get_ref().as_str()));
+            let problem = RuleSetProblem::UnknownRule { name: name.clone(), nearest };
+            return Err(self.fail(problem, id.span().start));
+        };
+        let points = score(weight).map_err(|problem| self.fail(problem, weight.span().start))?;
+        match &mut rules[*index].outcome {
+            Outcome::Score(score) => *score = points,
+            Outcome::Action(_) => {
+                return Err(self.fail(RuleSetProblem::WeightOfAction(name.clone()), id.span().start));
+            }
+        }
+        Ok(())
     }
 
     fn rule(&mut self, rule: &document::Rule) -> Result<Rule, RuleSetError> {

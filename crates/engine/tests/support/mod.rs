@@ -5,7 +5,10 @@ use moderato_domain::{
     Author, Circumstances, Client, Comment, CommentId, Email, Evaluation, Revision, SiteId, ThreadId,
     Timestamp,
 };
-use moderato_engine::{CompiledRuleSet, Facts, Guidelines, STARTER_GUIDELINES, STARTER_RULES, evaluate};
+use moderato_engine::{
+    CompiledRuleSet, Facts, Guidelines, RuleSetError, RuleSetErrors, STARTER_GUIDELINES, STARTER_RULES,
+    evaluate,
+};
 
 /// The time of every test: 2026-01-01.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -15,8 +18,13 @@ pub(crate) fn starter() -> CompiledRuleSet {
     compile(STARTER_RULES).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A document that cites the starter guidelines.
-pub(crate) fn compile(document: &str) -> Result<CompiledRuleSet, moderato_engine::RuleSetError> {
+/// A document that cites the starter guidelines, or the first of its mistakes.
+pub(crate) fn compile(document: &str) -> Result<CompiledRuleSet, RuleSetError> {
+    compile_in_full(document).map_err(|errors| errors.first().clone())
+}
+
+/// A document that cites the starter guidelines, or all of its mistakes.
+pub(crate) fn compile_in_full(document: &str) -> Result<CompiledRuleSet, RuleSetErrors> {
     let guidelines = Guidelines::parse(STARTER_GUIDELINES).expect("the starter guidelines parse");
     CompiledRuleSet::compile(document, &guidelines)
 }

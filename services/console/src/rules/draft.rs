@@ -60,7 +60,7 @@ impl Draft {
     /// # Errors
     /// Every mistake found.
     pub fn compile(document: &str, guidelines: &str, now: Timestamp) -> Result<Self, Unfit> {
-        let rules = compile(document, guidelines).map_err(|mistake| Unfit::Mistakes(vec![mistake]))?;
+        let rules = compile(document, guidelines).map_err(Unfit::Mistakes)?;
         let document = RuleSetDocument {
             version: rules.version().clone(),
             document: document.to_owned(),
@@ -75,8 +75,7 @@ impl Draft {
     /// # Errors
     /// Every mistake found.
     pub fn of_stored(document: RuleSetDocument) -> Result<Self, Unfit> {
-        let rules = compile(&document.document, &document.guidelines)
-            .map_err(|mistake| Unfit::Mistakes(vec![mistake]))?;
+        let rules = compile(&document.document, &document.guidelines).map_err(Unfit::Mistakes)?;
         Ok(Self { document: Arc::new(document), rules: Arc::new(rules) })
     }
 
@@ -93,7 +92,9 @@ impl Draft {
     }
 }
 
-fn compile(document: &str, guidelines: &str) -> Result<CompiledRuleSet, Mistake> {
-    let guidelines = Guidelines::parse(guidelines).map_err(|error| Mistake::Guidelines(error.to_string()))?;
-    CompiledRuleSet::compile(document, &guidelines).map_err(|error| Mistake::Rules(Box::new(error)))
+fn compile(document: &str, guidelines: &str) -> Result<CompiledRuleSet, Vec<Mistake>> {
+    let guidelines =
+        Guidelines::parse(guidelines).map_err(|error| vec![Mistake::Guidelines(error.to_string())])?;
+    CompiledRuleSet::compile(document, &guidelines)
+        .map_err(|errors| errors.into_iter().map(|error| Mistake::Rules(Box::new(error))).collect())
 }
