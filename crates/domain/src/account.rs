@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::access::{Permission, Role};
 use crate::clock::Timestamp;
 use crate::comment::Email;
+use crate::decision::Actor;
 use crate::ids::{InvalidId, SiteId};
 
 /// Names a person who can sign in. Never reused.
@@ -112,6 +113,11 @@ impl User {
     /// What they are on a site, if anything. An operator is an admin everywhere.
     pub fn role_on(&self, site: &SiteId) -> Option<Role> {
         if self.operator { Some(Role::Admin) } else { self.memberships.get(site).copied() }
+    }
+
+    /// The person as somebody who did something.
+    pub fn actor(&self) -> Actor {
+        Actor { id: format!("user:{}", self.id), name: self.display_name.to_string() }
     }
 
     /// Whether they may do this on a site.

@@ -13,6 +13,7 @@
 //! | `reading` | what platforms read |
 //! | `events`, `hint` | the log without gaps, and who is told that it grew |
 //! | `tenants`, `rule_sets` | sites, keys, rule sets |
+//! | `accounts` | people, sessions, links, attempts to sign in |
 //! | `rule_effects`, `judged` | what rule sets did; comments to try others on |
 //! | `rows`, `error` | from rows to domain types, from errors to what callers act on |
 //!
@@ -20,6 +21,7 @@
 //! then comments by (site, comment), then authors by (site, author), then the head of the audit log. A
 //! method that changes comments sorts its batch first.
 
+mod accounts;
 mod audit;
 mod changes;
 mod connect;

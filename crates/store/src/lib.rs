@@ -10,6 +10,7 @@
 //! To add to it: a method on the trait of its use case, a test in [`conformance`], the SQL in both
 //! backends, and a migration of the same number and name in both.
 
+mod accounts;
 mod audit;
 pub mod conformance;
 mod directory;
@@ -23,11 +24,16 @@ use std::fmt;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Revision,
-    RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
+    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Email, Revision,
+    RuleSetVersion, Site, SiteId, ThreadId, Timestamp, User, UserId, Verdict, Withdrawal,
 };
 use tokio::sync::watch;
 
+pub use accounts::{
+    ATTEMPTS_KEPT, Account, AccountKey, Attempt, AttemptLimit, Attempts, Changed, EndSessions,
+    ForeignIdentity, LinkPurpose, LinkUse, OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session,
+    UserChange, another_attempt,
+};
 pub use audit::{AuditFault, AuditRecord, decision_entry, undo_entry, verify_audit};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
@@ -414,10 +420,97 @@ pub trait Audit: Send + Sync {
     async fn audit_head(&self) -> Result<(i64, AuditHash), StoreError>;
 }
 
+/// People who sign in. What changes something about them takes the entry of the audit log that tells
+/// it, and writes it in the same transaction.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Whether there is anybody, disabled people included.
+    async fn has_people(&self) -> Result<bool, StoreError>;
+
+    /// A person.
+    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StoreError>;
+
+    /// The people of a site, or all, by address, after `after`; disabled ones included, operators only
+    /// among all.
+    async fn people(
+        &self,
+        site: Option<&SiteId>,
+        after: Option<&Email>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError>;
+
+    /// Adds a person with their roles, who cannot sign in yet; `false` if the address is somebody's.
+    async fn add_user(&self, user: &User, entry: &AuditEntry) -> Result<bool, StoreError>;
+
+    /// Changes something about a person. Sessions end with a disabled person, and with a changed
+    /// password, but for `keep`.
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        keep: Option<&SecretHash>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Changed, StoreError>;
+
+    /// Begins a session, and ends the one it replaces.
+    async fn begin_session(
+        &self,
+        session: &Session,
+        replaces: Option<&SecretHash>,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// A session that lives, with its person, who is not disabled.
+    async fn session(&self, id: &SecretHash, now: Timestamp) -> Result<Option<(Session, User)>, StoreError>;
+
+    /// Notes that a session was used.
+    async fn touch_session(
+        &self,
+        id: &SecretHash,
+        now: Timestamp,
+        idle_end: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The sessions of a person that live, newest first.
+    async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends sessions of a person; how many.
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        which: EndSessions,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError>;
+
+    /// Keeps a link; earlier ones for the same person and purpose stop working.
+    async fn put_link(&self, link: &OneTimeLink, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// A link that still works.
+    async fn link(&self, token: &SecretHash, now: Timestamp) -> Result<Option<OneTimeLink>, StoreError>;
+
+    /// Uses a link up, and every other one of its person; who it was used for. `None`: it does not work
+    /// (any more), is for something else, or the first person's address is somebody's.
+    async fn use_link(
+        &self,
+        token: &SecretHash,
+        link_use: &LinkUse,
+        entry: &AuditEntry,
+    ) -> Result<Option<UserId>, StoreError>;
+
+    /// Counts an attempt to sign in as a failure, in every process, before it is made.
+    async fn attempt(&self, limits: &[AttemptLimit], now: Timestamp) -> Result<Attempt, StoreError>;
+
+    /// It did not fail: the failures of `cleared` are forgotten, and one less is counted of `eased`.
+    async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError>;
+
+    /// Forgets sessions and links that ended, and old attempts.
+    async fn forget_ended(&self, now: Timestamp) -> Result<u64, StoreError>;
+}
+
 /// All of the store.
 #[async_trait]
 pub trait Store:
-    Pipeline + Review + Audit + Reading + EventLog + Tenants + RuleSets + RuleEffects + fmt::Debug
+    Pipeline + Review + Audit + Reading + EventLog + Tenants + RuleSets + RuleEffects + Accounts + fmt::Debug
 {
     /// Whether the store answers and can write. For readiness.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,5 +1,6 @@
 //! The store: each use case in its own file, the traits put together here.
 
+mod accounts;
 mod audit;
 mod authors;
 mod comments;

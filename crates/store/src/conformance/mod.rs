@@ -5,6 +5,7 @@
 //!
 //! To add a case: an `async fn(Case)` in the file of its use case, and its name in `CASES`.
 
+mod accounts;
 mod authors;
 mod builders;
 mod deciding;
@@ -87,6 +88,17 @@ const CASES: &[(&str, Run)] = cases![
     rule_effects::differences_of_a_shadow_are_kept_newest_first_and_bounded,
     rule_effects::the_next_shadow_forgets_the_differences_of_the_last,
     rule_effects::judged_comments_come_newest_first_with_what_was_said,
+    // First of its kind: it is about an installation with nobody.
+    accounts::the_first_person_is_made_once,
+    accounts::a_person_is_found_by_id_address_and_identity,
+    accounts::what_changes_about_a_person_reads_back,
+    accounts::people_of_a_site_come_by_address_in_pages,
+    accounts::somebody_who_can_do_everything_stays,
+    accounts::a_session_lives_until_its_ends,
+    accounts::sessions_end_alone_together_and_by_number,
+    accounts::a_link_works_once_and_until_it_expires,
+    accounts::failures_make_the_next_attempt_wait,
+    accounts::what_ended_is_forgotten,
 ];
 
 /// Runs every case, one after the other, and panics with the names of those that failed.

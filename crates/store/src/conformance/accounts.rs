@@ -1,0 +1,357 @@
+//! People, sessions, links, attempts to sign in.
+
+use std::time::Duration;
+
+use moderato_domain::{
+    Actor, AuditEntry, DisplayName, Email, Ids, Preferences, Role, SiteId, SystemIds, Theme, Timestamp, User,
+    UserId,
+};
+
+use super::builders::{Case, at};
+use crate::{
+    AccountKey, Attempt, AttemptLimit, Changed, EndSessions, ForeignIdentity, LinkPurpose, LinkUse,
+    OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session, UserChange,
+};
+
+pub(super) async fn a_person_is_found_by_id_address_and_identity(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let mut impostor = person(&case, "Impostor");
+    impostor.mail = ann.mail.clone();
+    assert!(!add(&case, &impostor).await, "the address is somebody's");
+    assert!(case.store.has_people().await.expect("read"));
+
+    let identity = ForeignIdentity { issuer: "https://id.example".to_owned(), subject: ann.id.to_string() };
+    assert_eq!(change(&case, &ann, UserChange::Identity(identity.clone())).await, Changed::Done);
+    let upper = Email::parse(&ann.mail.as_str().to_uppercase()).expect("an address");
+    for key in [AccountKey::Id(ann.id), AccountKey::Mail(upper), AccountKey::Identity(identity.clone())] {
+        let found = case.store.account(&key).await.expect("read").expect("found");
+        assert_eq!(found.user, ann, "{key:?}");
+        assert_eq!((found.password, found.identity.as_ref()), (None, Some(&identity)));
+    }
+    let stranger = AccountKey::Identity(ForeignIdentity { subject: "other".to_owned(), ..identity });
+    assert_eq!(case.store.account(&stranger).await.expect("read"), None);
+    assert_eq!(case.store.account(&AccountKey::Id(impostor.id)).await.expect("read"), None);
+}
+
+pub(super) async fn what_changes_about_a_person_reads_back(case: Case) {
+    let mut ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let other = SiteId::parse("other-site").expect("a site id");
+    ann.memberships = [(case.site.clone(), Role::Admin), (other.clone(), Role::Moderator)].into();
+    ann.display_name = DisplayName::parse("Ann the Admin").expect("a name");
+    ann.preferences = Preferences { theme: Theme::Dark, ..Preferences::default() };
+    ann.operator = true;
+    for step in [
+        UserChange::Role(case.site.clone(), Some(Role::Admin)),
+        UserChange::Role(other.clone(), Some(Role::Moderator)),
+        UserChange::DisplayName(ann.display_name.clone()),
+        UserChange::Preferences(ann.preferences.clone()),
+        UserChange::Operator(true),
+        UserChange::Password(Some(PasswordHash("$argon2id$x".to_owned()))),
+    ] {
+        assert_eq!(change(&case, &ann, step.clone()).await, Changed::Done, "{step:?}");
+    }
+    let stored = case.store.account(&AccountKey::Id(ann.id)).await.expect("read").expect("found");
+    assert_eq!(stored.user, ann);
+    assert_eq!(stored.password, Some(PasswordHash("$argon2id$x".to_owned())));
+
+    change(&case, &ann, UserChange::Role(other.clone(), None)).await;
+    let stored = case.store.account(&AccountKey::Id(ann.id)).await.expect("read").expect("found");
+    assert_eq!(stored.user.role_on(&case.site), Some(Role::Admin));
+    assert!(!stored.user.memberships.contains_key(&other));
+
+    let nobody = person(&case, "Nobody");
+    for step in [UserChange::Operator(true), UserChange::Role(case.site.clone(), Some(Role::Admin))] {
+        assert_eq!(change(&case, &nobody, step).await, Changed::Unknown);
+    }
+}
+
+pub(super) async fn people_of_a_site_come_by_address_in_pages(case: Case) {
+    let mut people = vec![person(&case, "A"), person(&case, "B"), person(&case, "C")];
+    people.sort_by(|left, right| left.mail.as_str().cmp(right.mail.as_str()));
+    for person in &people {
+        assert!(add(&case, person).await);
+    }
+    let mut elsewhere = person(&case, "D");
+    elsewhere.memberships.clear();
+    assert!(add(&case, &elsewhere).await);
+
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = case.store.people(Some(&case.site), after.as_ref(), 2).await.expect("read");
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        after = Some(last.user.mail.clone());
+        seen.extend(page.into_iter().map(|account| account.user));
+    }
+    assert_eq!(seen, people);
+    let before = Email::parse(&format!("0{}", elsewhere.mail.as_str())).expect("an address");
+    let all = case.store.people(None, Some(&before), 10_000).await.expect("read");
+    assert!(all.iter().any(|account| account.user == elsewhere));
+}
+
+pub(super) async fn somebody_who_can_do_everything_stays(case: Case) {
+    let (ann, bob) = (person(&case, "Ann"), person(&case, "Bob"));
+    assert!(add(&case, &ann).await && add(&case, &bob).await);
+    assert_eq!(change(&case, &ann, UserChange::Operator(true)).await, Changed::Done);
+    // Whoever else is one in this database, so that the two are the last.
+    for other in case.store.people(None, None, 10_000).await.expect("read") {
+        if other.user.operator && other.user.id != ann.id {
+            assert_eq!(change(&case, &other.user, UserChange::Operator(false)).await, Changed::Done);
+        }
+    }
+    assert_eq!(change(&case, &ann, UserChange::Operator(false)).await, Changed::LastOperator);
+    assert_eq!(change(&case, &ann, UserChange::Disabled(Some(at(1)))).await, Changed::LastOperator);
+    assert_eq!(change(&case, &bob, UserChange::Operator(true)).await, Changed::Done);
+    // Of two who go at once, one stays.
+    let (one, other) = tokio::join!(
+        change(&case, &ann, UserChange::Operator(false)),
+        change(&case, &bob, UserChange::Disabled(Some(at(1)))),
+    );
+    let mut outcomes = [one, other];
+    outcomes.sort_by_key(|outcome| *outcome != Changed::Done);
+    assert_eq!(outcomes, [Changed::Done, Changed::LastOperator]);
+}
+
+pub(super) async fn a_session_lives_until_its_ends(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let first = session(&ann, 0);
+    begin(&case, &first, None).await;
+    let (stored, user) = case.store.session(&first.id, at(1)).await.expect("read").expect("it lives");
+    assert_eq!((&stored, &user), (&first, &ann));
+    for ended in [first.idle_end, at(61)] {
+        assert_eq!(case.store.session(&first.id, ended).await.expect("read"), None);
+    }
+    // Use moves the idle end, and never the other.
+    case.store.touch_session(&first.id, at(20), at(500)).await.expect("noted");
+    let (stored, _) = case.store.session(&first.id, at(59)).await.expect("read").expect("it lives");
+    assert_eq!((stored.seen_time, stored.idle_end, stored.end_time), (at(20), at(500), first.end_time));
+    assert_eq!(case.store.session(&first.id, first.end_time).await.expect("read"), None);
+    assert_eq!(case.store.session(&SecretHash([0; 32]), at(1)).await.expect("read"), None);
+
+    // Signing in again in the same browser replaces its session.
+    let second = session(&ann, 2);
+    begin(&case, &second, Some(&first.id)).await;
+    assert_eq!(case.store.session(&first.id, at(3)).await.expect("read"), None);
+    assert_eq!(case.store.sessions(ann.id, at(3)).await.expect("read"), [second]);
+}
+
+pub(super) async fn sessions_end_alone_together_and_by_number(case: Case) {
+    let (ann, bob) = (person(&case, "Ann"), person(&case, "Bob"));
+    assert!(add(&case, &ann).await && add(&case, &bob).await);
+    let of_bob = session(&bob, 0);
+    begin(&case, &of_bob, None).await;
+    let sessions: Vec<Session> = (0..4).map(|minute| session(&ann, minute)).collect();
+    for session in &sessions {
+        begin(&case, session, None).await;
+    }
+    let end = async |which| case.store.end_sessions(ann.id, which, &entry(&case)).await.expect("ended");
+    assert_eq!(end(EndSessions::One(sessions[0].id)).await, 1);
+    assert_eq!(end(EndSessions::One(of_bob.id)).await, 0, "it is somebody else's");
+    assert_eq!(end(EndSessions::AllBut(sessions[2].id)).await, 2);
+    assert_eq!(case.store.sessions(ann.id, at(5)).await.expect("read"), [sessions[2].clone()]);
+
+    // A changed password ends the others, a disabled person all.
+    begin(&case, &session(&ann, 6), None).await;
+    let password = UserChange::Password(Some(PasswordHash("$new".to_owned())));
+    let changed = case.store.change_user(ann.id, &password, Some(&sessions[2].id), Some(&entry(&case))).await;
+    assert_eq!(changed.expect("changed"), Changed::Done);
+    assert_eq!(case.store.sessions(ann.id, at(7)).await.expect("read"), [sessions[2].clone()]);
+    assert_eq!(change(&case, &ann, UserChange::Disabled(Some(at(8)))).await, Changed::Done);
+    assert_eq!(case.store.sessions(ann.id, at(8)).await.expect("read"), []);
+    // What begins nevertheless opens nothing, until they may again.
+    begin(&case, &session(&ann, 9), None).await;
+    let newest = case.store.sessions(ann.id, at(10)).await.expect("read").remove(0);
+    assert_eq!(case.store.session(&newest.id, at(10)).await.expect("read"), None);
+    assert_eq!(change(&case, &ann, UserChange::Disabled(None)).await, Changed::Done);
+    assert!(case.store.session(&newest.id, at(10)).await.expect("read").is_some());
+
+    for minute in 10..(12 + i64::from(SESSIONS_KEPT)) {
+        begin(&case, &session(&ann, minute), None).await;
+    }
+    let kept = case.store.sessions(ann.id, at(40)).await.expect("read");
+    assert_eq!(kept.len(), SESSIONS_KEPT as usize);
+    assert!(kept.iter().all(|session| session.create_time > at(10)), "the oldest end");
+    assert!(case.store.session(&of_bob.id, at(5)).await.expect("read").is_some());
+}
+
+pub(super) async fn a_link_works_once_and_until_it_expires(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    begin(&case, &session(&ann, 0), None).await;
+    let invite = link(LinkPurpose::Invite, Some(&ann));
+    put_link(&case, &invite).await;
+    let other = link(LinkPurpose::PasswordReset, Some(&ann));
+    put_link(&case, &other).await;
+    assert_eq!(case.store.link(&invite.token, at(1)).await.expect("read"), Some(invite.clone()));
+    assert_eq!(case.store.link(&invite.token, invite.expire_time).await.expect("read"), None);
+    // Another one for the same takes its place.
+    let newer = link(LinkPurpose::Invite, Some(&ann));
+    put_link(&case, &newer).await;
+    assert_eq!(case.store.link(&invite.token, at(1)).await.expect("read"), None);
+
+    let chosen = LinkUse::Password {
+        display_name: Some(DisplayName::parse("Annie").expect("a name")),
+        password: PasswordHash("$chosen".to_owned()),
+    };
+    let late = AuditEntry { time: newer.expire_time, ..entry(&case) };
+    assert_eq!(case.store.use_link(&newer.token, &chosen, &late).await.expect("asked"), None);
+    let (one, two) = tokio::join!(use_link(&case, &newer, &chosen), use_link(&case, &newer, &chosen));
+    assert_eq!(one.or(two), Some(ann.id));
+    assert!(one.is_none() || two.is_none(), "of two at once, one gets it");
+    assert_eq!(case.store.link(&other.token, at(1)).await.expect("read"), None, "every other went with it");
+    let stored = case.store.account(&AccountKey::Id(ann.id)).await.expect("read").expect("found");
+    assert_eq!(stored.password, Some(PasswordHash("$chosen".to_owned())));
+    assert_eq!(stored.user.display_name.as_str(), "Annie");
+    assert_eq!(case.store.sessions(ann.id, at(1)).await.expect("read"), [], "nobody else stays in");
+}
+
+pub(super) async fn the_first_person_is_made_once(case: Case) {
+    let nobody_yet = !case.store.has_people().await.expect("read");
+    let links = [link(LinkPurpose::FirstAdmin, None), link(LinkPurpose::FirstAdmin, None)];
+    for link in &links {
+        put_link(&case, link).await;
+    }
+    let first = |name| LinkUse::FirstAdmin {
+        user: User { operator: true, ..person(&case, name) },
+        password: PasswordHash("$first".to_owned()),
+    };
+    let (ann, bob) = (first("Ann"), first("Bob"));
+    let (one, two) = tokio::join!(use_link(&case, &links[0], &ann), use_link(&case, &links[1], &bob));
+    let made = [one, two].into_iter().flatten().count();
+    // A database that is used for more than one run has somebody.
+    assert_eq!(made, usize::from(nobody_yet));
+    let late = link(LinkPurpose::FirstAdmin, None);
+    put_link(&case, &late).await;
+    if nobody_yet {
+        assert_eq!(use_link(&case, &late, &first("Cid")).await, None);
+    }
+    // A link does only what it is for.
+    let dan = person(&case, "Dan");
+    assert!(add(&case, &dan).await);
+    let invite = link(LinkPurpose::Invite, Some(&dan));
+    put_link(&case, &invite).await;
+    assert_eq!(use_link(&case, &invite, &first("Eve")).await, None);
+}
+
+pub(super) async fn failures_make_the_next_attempt_wait(case: Case) {
+    let account = limit(2, Duration::from_mins(1));
+    let network = limit(10, Duration::from_mins(15));
+    let limits = [account, network];
+    let attempt = async |now| case.store.attempt(&limits, now).await.expect("counted");
+    let admitted = |begins_burst| Attempt::Admitted { begins_burst };
+    assert_eq!(attempt(at(0)).await, admitted(false));
+    assert_eq!(attempt(at(0)).await, admitted(false));
+    assert_eq!(attempt(at(0)).await, admitted(true), "the third makes the next wait");
+    let second = |n| at(0).plus(Duration::from_secs(n));
+    assert_eq!(attempt(at(0)).await, Attempt::Wait(second(1)));
+    assert_eq!(attempt(second(1)).await, admitted(false));
+    assert_eq!(attempt(second(2)).await, Attempt::Wait(second(3)), "waits double");
+
+    // Of many at once, those go through that the limit lets through.
+    let (crowd, elsewhere) = (limit(3, Duration::from_mins(1)), limit(100, Duration::from_mins(1)));
+    let tries = (0..12).map(|_| {
+        let store = std::sync::Arc::clone(&case.store);
+        tokio::spawn(async move { store.attempt(&[crowd, elsewhere], at(1)).await.expect("counted") })
+    });
+    let mut through = 0;
+    for one in tries.collect::<Vec<_>>() {
+        through += usize::from(matches!(one.await.expect("no panic"), Attempt::Admitted { .. }));
+    }
+    assert_eq!(through, 4);
+
+    // Who gets in after all starts anew; the network has one failure less.
+    case.store.forgive_attempt(&account.subject, &network.subject).await.expect("forgiven");
+    assert_eq!(attempt(second(2)).await, admitted(false));
+}
+
+pub(super) async fn what_ended_is_forgotten(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    // Long before what other cases keep.
+    let past = |minute: i64| at(minute - 1_000_000);
+    let (mut old, mut lasting) = (session(&ann, 0), session(&ann, 0));
+    (old.idle_end, old.end_time) = (past(30), past(60));
+    (lasting.idle_end, lasting.end_time) = (past(300), past(600));
+    begin(&case, &old, None).await;
+    begin(&case, &lasting, None).await;
+    let stale = limit(0, Duration::from_mins(1));
+    case.store.attempt(&[stale], past(-2_000)).await.expect("counted");
+    assert!(case.store.forget_ended(past(40)).await.expect("forgotten") >= 2);
+    let kept = case.store.sessions(ann.id, past(1)).await.expect("read");
+    assert_eq!(kept, [lasting]);
+}
+
+async fn add(case: &Case, user: &User) -> bool {
+    case.store.add_user(user, &entry(case)).await.expect("asked")
+}
+
+async fn change(case: &Case, user: &User, change: UserChange) -> Changed {
+    case.store.change_user(user.id, &change, None, Some(&entry(case))).await.expect("asked")
+}
+
+async fn begin(case: &Case, session: &Session, replaces: Option<&SecretHash>) {
+    case.store.begin_session(session, replaces, &entry(case)).await.expect("begun");
+}
+
+async fn put_link(case: &Case, link: &OneTimeLink) {
+    case.store.put_link(link, &entry(case)).await.expect("kept");
+}
+
+async fn use_link(case: &Case, link: &OneTimeLink, link_use: &LinkUse) -> Option<UserId> {
+    case.store.use_link(&link.token, link_use, &entry(case)).await.expect("asked")
+}
+
+fn entry(case: &Case) -> AuditEntry {
+    AuditEntry {
+        site: Some(case.site.clone()),
+        actor: Actor::operator(),
+        action: "test.done".to_owned(),
+        subject: "nothing".to_owned(),
+        details: "{}".to_owned(),
+        time: at(0),
+    }
+}
+
+fn person(case: &Case, name: &str) -> User {
+    let id = SystemIds.time_ordered();
+    User {
+        id: UserId::from_uuid(id),
+        mail: Email::parse(&format!("{}@example.org", id.simple())).expect("an address"),
+        display_name: DisplayName::parse(name).expect("a name"),
+        operator: false,
+        disable_time: None,
+        memberships: [(case.site.clone(), Role::Moderator)].into(),
+        preferences: Preferences::default(),
+        create_time: at(0),
+    }
+}
+
+fn session(user: &User, minute: i64) -> Session {
+    Session {
+        id: SecretHash(SystemIds.secret_bytes()),
+        user: user.id,
+        create_time: at(minute),
+        seen_time: at(minute),
+        idle_end: at(minute + 30),
+        end_time: at(minute + 60),
+        network: "192.0.2.0/24".to_owned(),
+        agent: "Firefox on Linux".to_owned(),
+    }
+}
+
+fn link(purpose: LinkPurpose, user: Option<&User>) -> OneTimeLink {
+    OneTimeLink {
+        token: SecretHash(SystemIds.secret_bytes()),
+        purpose,
+        user: user.map(|user| user.id),
+        create_time: at(0),
+        expire_time: Timestamp::from_millis(at(0).as_millis() + 3_600_000),
+    }
+}
+
+fn limit(free: u32, longest: Duration) -> AttemptLimit {
+    AttemptLimit { subject: SystemIds.secret_bytes(), free, longest }
+}
