@@ -2,9 +2,11 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`people`] | who may sign in |
 //! | [`rules`] | rule sets: changed, tried, explained |
 //! | [`web`] | the moderators' pages |
 
+pub mod people;
 pub mod rules;
 pub mod web;
 
@@ -18,6 +20,7 @@ use moderato_store::{Directory, Store};
 use tonic::codec::CompressionEncoding;
 use tower::Layer as _;
 
+pub use people::{Invitation, PeopleDesk, PeopleError};
 pub use rules::{Change, Console, DeskError, Draft, Mistake, RuleDesk, Unfit};
 
 /// Largest message, in bytes: a rule-set document of 4 MiB with its guidelines.

@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use moderato_access::BearerSecret;
 use moderato_domain::RuleSetVersion;
 use moderato_runtime::config::{Config, ServeRole};
 
 use crate::client::{self, CREDENTIALS_FILE, Credentials};
 use crate::compose::embedded_file;
-use crate::first_start::{self, FirstSite};
+use crate::first_start::{self, FirstSite, Firsts};
 use crate::serve::local;
 
 /// Where this process really listens.
@@ -25,7 +26,7 @@ pub(crate) fn started(
     config: &Config,
     doors: Doors,
     rules: &RuleSetVersion,
-    first_site: Option<&FirstSite>,
+    firsts: &Firsts,
 ) -> anyhow::Result<()> {
     let roles: Vec<&str> = config.roles.iter().map(|role| role.as_str()).collect();
     println!("moderato {}", env!("CARGO_PKG_VERSION"));
@@ -46,7 +47,14 @@ pub(crate) fn started(
         config.queue.url.as_ref().map_or_else(|| embedded(config), ToString::to_string)
     );
     println!("  rules    {rules}");
-    match first_site {
+    if let Some(token) = &firsts.admin_link {
+        println!("  sign in  {}", link_url(&public_url(config, doors), token));
+        println!(
+            "           makes the first account, once, within {} hours; `moderato users link` prints another",
+            config.console.invite_h
+        );
+    }
+    match &firsts.site {
         Some(first) => first_site_lines(config, doors, first),
         None => refresh_endpoint(config, doors)?,
     }
@@ -98,8 +106,18 @@ fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
 
 /// How people reach the pages, as far as this process knows.
 pub(crate) fn public_url(config: &Config, doors: Doors) -> String {
-    let listens = || endpoint(config, local(doors.web.unwrap_or(config.listen.web)));
+    configured_url(config, doors.web.unwrap_or(config.listen.web))
+}
+
+/// The same, without a process that listens.
+pub(crate) fn configured_url(config: &Config, web: SocketAddr) -> String {
+    let listens = || endpoint(config, local(web));
     config.console.public_url.clone().unwrap_or_else(listens)
+}
+
+/// Where a one-time link leads.
+pub(crate) fn link_url(public_url: &str, token: &BearerSecret) -> String {
+    format!("{public_url}/link/{}", token.expose())
 }
 
 fn endpoint(config: &Config, address: SocketAddr) -> String {

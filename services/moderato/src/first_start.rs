@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use moderato_access::ApiKeySecret;
+use moderato_access::{ApiKeySecret, BearerSecret};
 use moderato_console::{DeskError, RuleDesk};
 use moderato_domain::{
     Clock as _, Ids as _, PrivacyKey, Role, Site, SiteId, SiteSettings, SystemClock, SystemIds,
@@ -21,6 +21,14 @@ use crate::compose::create_private;
 
 /// The site of the first start.
 pub(crate) const SITE: &str = "blog";
+
+/// What this start made because there was none.
+#[derive(Debug, Default)]
+pub(crate) struct Firsts {
+    pub site: Option<FirstSite>,
+    /// The token of the link that makes the first person.
+    pub admin_link: Option<BearerSecret>,
+}
 
 /// A site that was just made, with its key.
 #[derive(Debug)]

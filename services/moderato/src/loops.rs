@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moderato_domain::{Clock as _, SystemClock};
 use moderato_engine::ActiveRules;
 use moderato_queue::Queue;
 use moderato_runtime::health::Readiness;
@@ -20,6 +21,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// A part that does not answer for this long does not work.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// Ended sessions open nothing; they only take space.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
+
 /// What the loops look after.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
@@ -32,6 +36,8 @@ pub(crate) struct Kept {
     pub readiness: Arc<Readiness>,
     /// Whether this process cannot work without the store.
     pub needs_store: bool,
+    /// Whether people sign in at this process.
+    pub signs_people_in: bool,
 }
 
 /// Starts every loop; dropping the set ends them.
@@ -41,6 +47,9 @@ pub(crate) fn start(kept: &Kept) -> JoinSet<()> {
     loops.spawn(follow_rules(Arc::clone(&kept.store), Arc::clone(&kept.rules)));
     if let Some(queue) = &kept.queue {
         loops.spawn(watch_queue(kept.clone(), Arc::clone(queue)));
+    }
+    if kept.signs_people_in {
+        loops.spawn(forget_ended(Arc::clone(&kept.store)));
     }
     if kept.needs_store {
         loops.spawn(watch_store(kept.clone()));
@@ -77,6 +86,17 @@ async fn watch_queue(kept: Kept, queue: Arc<dyn Queue>) {
             }
         }
         ticks.tick().await;
+    }
+}
+
+/// Sessions, links and attempts to sign in that are over.
+async fn forget_ended(store: Arc<dyn Store>) {
+    let mut ticks = every(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = store.forget_ended(SystemClock.now()).await {
+            tracing::warn!(%error, "ended sessions are still stored");
+        }
     }
 }
 

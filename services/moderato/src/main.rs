@@ -9,7 +9,7 @@
 //! | `announce` | what `serve` tells its operator |
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
-//! | `queue_cmd`, `keys`, `sites`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `queue_cmd`, `keys`, `sites`, `users`, `rules`, `config_cmd` | commands on store and queue themselves |
 //! | `preset` | the rule sets that come along |
 //! | `import_rules` | other platforms' word lists as a rule set |
 //! | `evaluate` | how good a rule set is on labelled comments |
@@ -37,6 +37,7 @@ mod rules;
 mod serve;
 mod sites;
 mod terminal;
+mod users;
 mod verdict_text;
 
 use std::process::ExitCode;
@@ -75,6 +76,9 @@ enum Command {
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Invites people, and says what they may do
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Creates, lists and changes sites
     #[command(subcommand)]
     Sites(sites::SitesCommand),
@@ -108,6 +112,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Comment(command) => comment::run(command).await,
         Command::Queue(command) => queue_cmd::run(command).await,
         Command::Keys(command) => keys::run(command).await,
+        Command::Users(command) => users::run(command).await,
         Command::Sites(command) => sites::run(command).await,
         Command::Rules(command) => rules::run(command).await,
         Command::Config(command) => config_cmd::run(&command),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use moderato_access::Passwords;
 use moderato_console::web::{Web, WebOptions};
-use moderato_console::{ConsoleDeps, RuleDesk};
+use moderato_console::{ConsoleDeps, PeopleDesk, RuleDesk};
 use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
 use moderato_facts::Collector;
@@ -30,7 +31,7 @@ use tonic::transport::ServerTlsConfig;
 use crate::announce;
 use crate::compose::{self, Backends, OpenError};
 use crate::config_args::ConfigArgs;
-use crate::first_start::{self, FirstSite};
+use crate::first_start::{self, Firsts};
 use crate::loops::{self, Kept};
 
 /// Wait between attempts to reach a store or queue that is away at the start.
@@ -109,10 +110,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         () = shutdown.requested() => return Ok(()),
     };
     let process = Process { config, metrics, readiness, shutdown };
-    let Opened { backends, rules, first_site } = opened;
+    let Opened { backends, rules, firsts } = opened;
     let open =
         Open { grpc: grpc.map(|listener| (listener, tls)), web: web.map(|listener| (listener, web_tls)) };
-    let served = process.serve(&backends, rules, first_site.as_ref(), open, doors).await;
+    let served = process.serve(&backends, rules, &firsts, open, doors).await;
 
     // Everything is answered and acknowledged: close, and let the health door go last.
     if timeout(DRAIN_LIMIT, backends.closing.close()).await.is_err() {
@@ -134,7 +135,7 @@ struct Open {
 struct Opened {
     backends: Backends,
     rules: Arc<CompiledRuleSet>,
-    first_site: Option<FirstSite>,
+    firsts: Firsts,
 }
 
 /// Opens store and queue. Servers that are away are waited for: they often start at the same time.
@@ -142,7 +143,7 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
     loop {
         let away = match compose::for_roles(config).await {
             Ok(backends) => match prepare(config, &backends).await {
-                Ok((rules, first_site)) => return Ok(Opened { backends, rules, first_site }),
+                Ok((rules, firsts)) => return Ok(Opened { backends, rules, firsts }),
                 // The store went away between opening and preparing: as if it had not been there.
                 Err(error) => match error.downcast_ref::<StoreError>() {
                     Some(StoreError::Unavailable(why)) => why.clone(),
@@ -158,16 +159,19 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
     }
 }
 
-/// Rules in force and, where this process makes it, the first site.
-async fn prepare(
-    config: &Config,
-    backends: &Backends,
-) -> anyhow::Result<(Arc<CompiledRuleSet>, Option<FirstSite>)> {
+/// Rules in force and, where this process makes them, the first site and the first person's link.
+async fn prepare(config: &Config, backends: &Backends) -> anyhow::Result<(Arc<CompiledRuleSet>, Firsts)> {
     let desk = RuleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock));
     let rules = first_start::rules(&desk, &config.rules).await?;
     let makes_site = config.runs(ServeRole::Ingest);
-    let first_site = if makes_site { first_start::site(&*backends.store).await? } else { None };
-    Ok((rules, first_site))
+    let site = if makes_site { first_start::site(&*backends.store).await? } else { None };
+    let admin_link = if config.runs(ServeRole::Console) {
+        let desk = PeopleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock), Arc::new(SystemIds));
+        desk.first_admin_link(Duration::from_hours(config.console.invite_h)).await?
+    } else {
+        None
+    };
+    Ok((rules, Firsts { site, admin_link }))
 }
 
 /// What the roles of this process share.
@@ -183,7 +187,7 @@ impl Process {
         &self,
         backends: &Backends,
         rules: Arc<CompiledRuleSet>,
-        first_site: Option<&FirstSite>,
+        firsts: &Firsts,
         open: Open,
         doors: announce::Doors,
     ) -> anyhow::Result<()> {
@@ -198,6 +202,7 @@ impl Process {
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
             // Ingest accepts from memory and queue alone.
+            signs_people_in: config.runs(ServeRole::Console),
             needs_store: config.roles.iter().any(|role| *role != ServeRole::Ingest),
         };
         let facts = Arc::new(compose::collector(config, Arc::clone(&backends.store))?);
@@ -230,7 +235,7 @@ impl Process {
                 Ok(())
             });
         }
-        announce::started(config, doors, &version, first_site)?;
+        announce::started(config, doors, &version, firsts)?;
         if !self.shutdown.is_requested() {
             self.readiness.report("process", Ok(()));
         }
@@ -318,14 +323,17 @@ impl Process {
 
     fn web(&self, kept: &Kept, doors: announce::Doors) -> Web {
         let options = &self.config.console;
+        let public_url = announce::public_url(&self.config, doors);
         Web {
             store: Arc::clone(&kept.store),
             directory: Arc::clone(&kept.directory),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
+            passwords: Passwords::default(),
             shutdown: self.shutdown.clone(),
             options: WebOptions {
-                public_url: announce::public_url(&self.config, doors),
+                secure: public_url.starts_with("https://"),
+                public_url,
                 public_url_is_certain: options.public_url.is_some(),
                 behind_proxy: options.behind_proxy,
                 session_idle: Duration::from_hours(options.session_idle_h),

@@ -42,14 +42,17 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 pub(super) async fn dress(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let wants = Wants::of(request.headers());
     let mut response = next.run(request).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
+    // A form that is shown again with what is wrong is a page already.
+    let is_page =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if (response.status().is_client_error() || response.status().is_server_error()) && !is_page {
         response = readable(response, wants);
     }
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if web.options.is_secure() {
+    if web.options.secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

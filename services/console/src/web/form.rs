@@ -49,7 +49,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Web>> for Posted<T> {
 
     async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let session = SignedIn::look_up(&parts, web).await;
+        let session = SignedIn::look_up(&parts.headers, web).await;
         let header = parts.headers.get(csrf::HEADER).and_then(|token| token.to_str().ok()).map(str::to_owned);
         let next = own_referer(&parts);
         let fields = Fields::read(Request::from_parts(parts, body), web).await?;

@@ -9,6 +9,10 @@
 //! | `dress` | headers, bounds and the look of refusals |
 //! | `problem` | what went wrong, in words for a person |
 //! | `start` | choosing a site |
+//! | `sign_in` | signing in and out |
+//! | `link` | what one-time links open: the first person, an invitation, another password |
+//! | `account` | one's own name, password, sessions |
+//! | `client` | from where, and with what, a request came |
 //!
 //! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
 //! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
@@ -16,12 +20,16 @@
 //! [`Posted`](form::Posted), which has checked that our own page sent it. Refusals are
 //! [`Problem`](problem::Problem)s: as a page for people, as a fragment for the script.
 
+mod account;
+mod client;
 pub mod csrf;
 mod dress;
 pub mod form;
+mod link;
 pub mod problem;
 pub mod session;
 pub mod shell;
+mod sign_in;
 mod start;
 
 use std::sync::Arc;
@@ -30,9 +38,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use moderato_access::Passwords;
 use moderato_domain::{Clock, Ids};
 use moderato_runtime::shutdown::Shutdown;
 use moderato_store::{Directory, Store};
+
+use crate::PeopleDesk;
 
 /// Largest posted form, in bytes: a bulk decision about a thousand comments.
 const MAX_FORM_BYTES: usize = 256 * 1024;
@@ -48,6 +59,8 @@ pub struct Web {
     pub clock: Arc<dyn Clock>,
     /// Random ids and secrets.
     pub ids: Arc<dyn Ids>,
+    /// Checks passwords.
+    pub passwords: Passwords,
     /// Ends live updates.
     pub shutdown: Shutdown,
     /// How the pages are reached and how long sessions live.
@@ -61,6 +74,8 @@ pub struct WebOptions {
     pub public_url: String,
     /// Whether that was configured; a guess is not what an `Origin` is compared with.
     pub public_url_is_certain: bool,
+    /// Whether browsers reach the pages over an encrypted connection only.
+    pub secure: bool,
     /// The last address in `X-Forwarded-For` is the client's.
     pub behind_proxy: bool,
     /// A session without requests ends after this.
@@ -71,10 +86,10 @@ pub struct WebOptions {
     pub invite: Duration,
 }
 
-impl WebOptions {
-    /// Whether browsers reach the pages over an encrypted connection only.
-    pub fn is_secure(&self) -> bool {
-        self.public_url.starts_with("https://")
+impl Web {
+    /// The desk at which people are invited and get roles.
+    pub fn people(&self) -> PeopleDesk {
+        PeopleDesk::new(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.ids))
     }
 }
 
@@ -84,6 +99,9 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .merge(shell::routes())
         .merge(start::routes())
+        .merge(sign_in::routes())
+        .merge(link::routes())
+        .merge(account::routes())
         .fallback(dress::not_found)
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn_with_state(Arc::clone(&web), csrf::refuse_foreign))
