@@ -28,6 +28,8 @@ pub struct Server {
     binaries: PathBuf,
     folder: TempDir,
     port: u16,
+    /// Of its configuration, `name=value` each.
+    settings: Vec<String>,
 }
 
 /// The server that all tests of a binary share; each takes a fresh database.
@@ -37,19 +39,31 @@ pub async fn shared() -> &'static Server {
 }
 
 impl Server {
-    /// Creates a cluster and starts it, durable as in production (`fsync=on`).
+    /// Creates a small cluster and starts it, durable as in production (`fsync=on`).
     ///
     /// # Panics
     ///
     /// When PostgreSQL is not installed or does not start.
     pub async fn start() -> Self {
-        let server =
-            tokio::task::spawn_blocking(Self::create).await.expect("no panic").expect("postgresql starts");
+        Self::start_with("shared_buffers = 64MB").await
+    }
+
+    /// As [`start`](Self::start), with settings written as in `postgresql.conf`.
+    ///
+    /// # Panics
+    ///
+    /// When PostgreSQL is not installed or does not start.
+    pub async fn start_with(settings: &str) -> Self {
+        let settings = in_use(settings);
+        let server = tokio::task::spawn_blocking(|| Self::create(settings))
+            .await
+            .expect("no panic")
+            .expect("postgresql starts");
         server.start_again().await;
         server
     }
 
-    fn create() -> anyhow::Result<Self> {
+    fn create(settings: Vec<String>) -> anyhow::Result<Self> {
         let binaries = binaries()?;
         let folder = tempfile::Builder::new().prefix("moderato-postgres-").tempdir()?;
         if is_root() {
@@ -57,7 +71,7 @@ impl Server {
                 |option| run(Command::new("id").args([option, USER]))?.trim().parse::<u32>().context("id");
             chown(folder.path(), Some(number("-u")?), Some(number("-g")?))?;
         }
-        let server = Self { process: Mutex::new(None), binaries, folder, port: ports::free() };
+        let server = Self { process: Mutex::new(None), binaries, folder, port: ports::free(), settings };
         run(server
             .program("initdb")
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
@@ -126,13 +140,8 @@ impl Server {
         let mut command = self.program("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
         command.arg("-p").arg(self.port.to_string());
-        // 100 connections of 2 MB shared buffers' worth each are plenty here.
-        for setting in [
-            "listen_addresses=127.0.0.1",
-            "shared_buffers=64MB",
-            "max_connections=100",
-            "logging_collector=off",
-        ] {
+        let own = ["listen_addresses=127.0.0.1", "max_connections=100", "logging_collector=off"];
+        for setting in own.into_iter().chain(self.settings.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
         let launch =
@@ -166,6 +175,13 @@ impl Server {
         clean_environment(&mut command);
         command
     }
+}
+
+/// The settings of a configuration file, `name=value` each.
+fn in_use(configuration: &str) -> Vec<String> {
+    let uncommented = configuration.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let settings = uncommented.filter_map(|line| line.split_once('='));
+    settings.map(|(name, value)| format!("{}={}", name.trim(), value.trim())).collect()
 }
 
 fn is_root() -> bool {

@@ -4,8 +4,9 @@
 //! bench_stack [--embedded | --distributed | --all] [-- further arguments of `moderato bench`]
 //! ```
 //! *Distributed* is a RabbitMQ, a PostgreSQL and one process per role; *embedded* is one process on
-//! SQLite, whose start is measured, too. Servers run with their packages' settings and sync to disk
-//! as in production. Everything is deleted afterwards.
+//! SQLite, whose start is measured, too. RabbitMQ runs with its package's settings, PostgreSQL with
+//! those of `deploy/postgresql.conf`; both sync to disk as in production. Everything is deleted
+//! afterwards.
 
 use std::fs;
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ use moderato_tests::{postgres, rabbitmq};
 
 const USAGE: &str =
     "usage: bench_stack [--embedded | --distributed | --all] [-- ARGUMENTS OF `moderato bench`]";
+
+/// How a busy installation configures PostgreSQL.
+const POSTGRES: &str = include_str!("../../../deploy/postgresql.conf");
 
 /// Starts whose time is taken; the first of all is not among them, since it reads the binary from
 /// disk.
@@ -55,7 +59,7 @@ fn arguments() -> anyhow::Result<(bool, bool, Vec<String>)> {
 
 async fn bench_distributed(further: &[String]) -> anyhow::Result<bool> {
     println!("== distributed: RabbitMQ, PostgreSQL, one process per role\n");
-    let (broker, database) = tokio::join!(rabbitmq::Server::start(), postgres::Server::start());
+    let (broker, database) = tokio::join!(rabbitmq::Server::start(), postgres::Server::start_with(POSTGRES));
     let database_url = database.database_url("moderato").await;
     let deployment = Deployment::distributed(broker.url(), database_url).await;
     let pids = [("rabbitmq", beam(&broker).await?), ("postgresql", postmaster(database.port())?)];
