@@ -7,6 +7,7 @@
 //!   shares, where each test takes a fresh database or virtual host.
 //! - [`deployment::Deployment`] is the real binary, embedded or one process per role.
 //! - [`browser::Browser`] is a Chromium of one's own, as a moderator sits before it.
+//! - [`mail_sink::MailSink`] is a mail server that keeps what it is given.
 //! - [`proxy::ChaosProxy`] stands before a server and breaks connections on command.
 //! - [`eventually`] waits for a condition with a deadline; no test sleeps for a fixed time.
 //!
@@ -14,6 +15,7 @@
 
 pub mod browser;
 pub mod deployment;
+pub mod mail_sink;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;

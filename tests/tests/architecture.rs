@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("moderato-store-sqlite", &["domain", "store", "queue"]),
     ("moderato-facts", &["domain", "store"]),
     ("moderato-access", &["domain", "store", "api"]),
+    ("moderato-notify", &["domain", "engine", "store"]),
     ("moderato-runtime", &["domain"]),
     ("moderato-ingest", &["domain", "engine", "api", "access", "facts", "queue", "store", "runtime"]),
     ("moderato-worker", &["domain", "engine", "api", "facts", "queue", "store", "runtime"]),

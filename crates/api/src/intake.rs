@@ -1,6 +1,7 @@
 //! Submissions from the wire.
 
-use moderato_domain::{CommentDraft, Timestamp};
+use moderato_domain::redress::report::NoticeDraft;
+use moderato_domain::{CommentDraft, ReportDraft, Timestamp};
 
 use crate::pb::ingest as pb;
 
@@ -34,6 +35,25 @@ pub fn draft(comment: Option<pb::CommentDraft>) -> CommentDraft {
         attachments: comment.attachments.into_iter().map(|file| (file.mime_type, file.size_bytes)).collect(),
         thread_create_time: thread_state.create_time.as_ref().map(from_timestamp),
         thread_closed: thread_state.closed,
+    }
+}
+
+/// The report as the domain checks it.
+pub fn report(report: Option<pb::Report>) -> ReportDraft {
+    let report = report.unwrap_or_default();
+    let reporter = report.reporter.unwrap_or_default();
+    ReportDraft {
+        revision: report.revision,
+        user_id: reporter.user_id,
+        ip: reporter.ip,
+        reason: report.reason,
+        text: report.text,
+        notice: report.notice.map(|notice| NoticeDraft {
+            name: notice.name,
+            mail: notice.mail,
+            legal_reason: notice.legal_reason,
+            good_faith: notice.good_faith,
+        }),
     }
 }
 

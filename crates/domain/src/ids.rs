@@ -191,7 +191,7 @@ impl fmt::Display for SubmissionUid {
 }
 
 /// The first 16 bytes of a digest with the `UUIDv8` version and variant bits (RFC 9562 §5.8).
-fn uuid_from_digest(digest: &[u8; 32]) -> Uuid {
+pub(crate) fn uuid_from_digest(digest: &[u8; 32]) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()

@@ -18,6 +18,7 @@
 //! | [`decision`] | a human's resolution |
 //! | [`review`] | where a comment waits for a person, and how urgently |
 //! | [`audit`] | who did what, in a chain of hashes |
+//! | [`redress`] | reports of readers, statements of reasons, appeals of authors |
 //! | [`access`] | roles and what each may do |
 //! | [`account`] | people who can sign in |
 //! | [`error`] | the closed set of error codes every door answers with |
@@ -36,6 +37,7 @@ pub mod facts;
 pub mod identity;
 pub mod ids;
 pub mod intake;
+pub mod redress;
 pub mod review;
 pub mod site;
 pub mod sketch;
@@ -57,6 +59,10 @@ pub use facts::{
 pub use identity::{AuthorKey, LogKey, TextFingerprint};
 pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};
 pub use intake::{CommentDraft, Violation};
+pub use redress::{
+    Appeal, AppealStatus, AppealText, CitedSection, Notice, Puid, Report, ReportDraft, ReportReason,
+    Reporter, Source, Statement, StatusLink,
+};
 pub use review::{Priority, ReviewQueue, Standing};
 pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
 pub use sketch::TextSketch;

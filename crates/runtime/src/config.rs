@@ -50,6 +50,8 @@ pub struct Config {
     pub query: Query,
     /// The moderators' pages.
     pub console: Console,
+    /// Mails to authors and moderators.
+    pub mail: Mail,
     /// What is known before judging.
     pub facts: Facts,
     /// Public block lists of addresses.
@@ -73,6 +75,7 @@ impl Default for Config {
             worker: Worker::default(),
             query: Query::default(),
             console: Console::default(),
+            mail: Mail::default(),
             facts: Facts::default(),
             block_lists: BlockLists::default(),
             rules: Rules::default(),
@@ -311,6 +314,17 @@ impl Default for Console {
         // A working day without a second sign-in, and one sign-in a week.
         Self { public_url: None, behind_proxy: false, session_idle_h: 12, session_max_h: 168, invite_h: 72 }
     }
+}
+
+/// Mails to authors and moderators, sent by the console role: off without `smtp`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `smtp://` or `smtps://` address of a mail server.
+    #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
+    pub smtp: Option<SecretUrl>,
+    /// Whom mails come from.
+    pub from: String,
 }
 
 /// What is known before judging.

@@ -10,6 +10,7 @@
 //! | `audit` | who did what |
 //! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
 //! | `facts`, `recent` | what is known before judging, and the log of recent comments it is known from |
+//! | `redress` | reports, statements of reasons, appeals, mails |
 //! | `reading` | what platforms read |
 //! | `events`, `hint` | the log without gaps, and who is told that it grew |
 //! | `tenants`, `rule_sets` | sites, keys, rule sets |
@@ -34,6 +35,7 @@ mod judged;
 mod reading;
 mod recent;
 mod record;
+mod redress;
 mod review;
 mod rows;
 mod rule_effects;

@@ -15,6 +15,7 @@ mod audit;
 pub mod conformance;
 mod directory;
 mod facts;
+mod redress;
 mod review;
 mod rules;
 mod types;
@@ -37,6 +38,10 @@ pub use accounts::{
 pub use audit::{AuditFault, AuditRecord, decision_entry, undo_entry, verify_audit};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
+pub use redress::{
+    AppealCase, Appealed, Effect, Mail, MailKind, Outbox, REPORT_TEXTS, Redress, ReportFold, Reported,
+    StatementPosition, TakenMail,
+};
 pub use review::{
     AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecideRefusal, Decided,
     DecisionFilter, DecisionPosition, DecisionRecord, Met, Note, PARENTS_SHOWN, QueueCount, QueueFilter,
@@ -510,7 +515,18 @@ pub trait Accounts: Send + Sync {
 /// All of the store.
 #[async_trait]
 pub trait Store:
-    Pipeline + Review + Audit + Reading + EventLog + Tenants + RuleSets + RuleEffects + Accounts + fmt::Debug
+    Pipeline
+    + Review
+    + Redress
+    + Outbox
+    + Audit
+    + Reading
+    + EventLog
+    + Tenants
+    + RuleSets
+    + RuleEffects
+    + Accounts
+    + fmt::Debug
 {
     /// Whether the store answers and can write. For readiness.
     async fn ready(&self) -> Result<(), StoreError>;

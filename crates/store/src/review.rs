@@ -194,6 +194,9 @@ pub enum DecideRefusal {
     /// Somebody else holds a claim.
     #[error("{} is looking at it", .0.holder.name)]
     Claimed(Claim),
+    /// Its author objects to a decision of the same person: somebody else has to answer that.
+    #[error("its author objects to your own decision: somebody else has to answer that")]
+    OwnDecision,
 }
 
 /// Why a decision was not undone. Nothing changed.
@@ -414,6 +417,21 @@ impl ReviewCase {
         }
     }
 
+    /// After a reader reported it. Whoever waits keeps the place.
+    #[must_use]
+    pub fn reported(self, urgency: Priority, time: Timestamp) -> Self {
+        let wait_since = if self.queue().is_some() { self.wait_since } else { time };
+        let reports = self.reports.saturating_add(1);
+        Self { reports, priority: self.priority.max(urgency), wait_since, ..self }
+    }
+
+    /// After its author objected to a decision. Whoever waits keeps the place.
+    #[must_use]
+    pub fn appealed(self, time: Timestamp) -> Self {
+        let wait_since = if self.queue().is_some() { self.wait_since } else { time };
+        Self { appealed: true, wait_since, ..self }
+    }
+
     /// After a decision of this kind was taken back, which had found it as `before`. What readers and
     /// authors brought up since stays open.
     #[must_use]
@@ -458,6 +476,8 @@ pub struct Met<'a> {
     pub settled: Option<(&'a DecisionRecord, i64)>,
     /// A live claim.
     pub claim: Option<&'a Claim>,
+    /// An open appeal objects to a decision of whoever decides now.
+    pub own_appeal: bool,
 }
 
 /// Why a decision about a target cannot be applied, if it cannot.
@@ -476,6 +496,9 @@ pub fn refusal(decision: &Decision, target: &Target, met: &Met<'_>) -> Option<De
             Some((by, after)) if after > seen => DecideRefusal::AlreadyDecided { by: Box::new(by.clone()) },
             _ => DecideRefusal::Changed,
         });
+    }
+    if met.own_appeal && decision.kind.settles() {
+        return Some(DecideRefusal::OwnDecision);
     }
     let claim = met.claim.filter(|claim| !decision.over_claim && claim.holder.id != decision.actor.id)?;
     Some(DecideRefusal::Claimed(claim.clone()))

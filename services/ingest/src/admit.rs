@@ -8,7 +8,7 @@ use moderato_api::status::Refusal;
 use moderato_api::{intake, names};
 use moderato_domain::intake::Arrival;
 use moderato_domain::{
-    Comment, CommentId, CommentName, Ids, RequestId, Revision, Site, SiteId, Timestamp, Violation,
+    Comment, CommentId, CommentName, Ids, Report, RequestId, Revision, Site, SiteId, Timestamp, Violation,
 };
 
 /// The comment of a SubmitComment.
@@ -78,6 +78,31 @@ pub(crate) fn withdrawal(
     match name {
         Some(name) if violations.is_empty() => Ok((name, request_id)),
         _ => Err(Refusal::Invalid(violations)),
+    }
+}
+
+/// The report of a ReportComment.
+pub(crate) fn report(
+    request: pb::ReportCommentRequest,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Report, Refusal> {
+    let mut violations = Vec::new();
+    let name = names::comment("name", &request.name).map_err(|violation| violations.push(violation)).ok();
+    let site = known_site(name.as_ref().map(|name| &name.site), caller)?;
+    let request_id = optional("request_id", &request.request_id, RequestId::parse, &mut violations);
+    // Checked under any name, so that the caller learns everything at once.
+    let comment = name.unwrap_or_else(|| CommentName {
+        site: site.id.clone(),
+        comment: CommentId::parse("unnamed").expect("a comment id"),
+    });
+    match intake::report(request.report).admit(comment, request_id, &site.privacy_key, now) {
+        Ok(report) if violations.is_empty() => Ok(report),
+        Ok(_) => Err(Refusal::Invalid(violations)),
+        Err(more) => {
+            violations.extend(more);
+            Err(Refusal::Invalid(violations))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A comment is accepted once the queue has it on disk, and not before. To accept, ingest needs the
 //! queue alone: sites, keys and rules are held in memory and served stale while the store is away.
+//! Readers' reports are the exception: they are stored at once.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -12,6 +13,7 @@
 //! | `stream` | many comments over one call |
 //! | `check` | a provisional verdict, nothing stored |
 //! | `amend` | edits and withdrawals of comments that are known |
+//! | `report` | readers' reports of comments that are known |
 //!
 //! To add an RPC: the proto, its permission in [`service::PERMISSIONS`], a method in `service` that
 //! reads like the others, and its work in the module whose concern it is.
@@ -20,6 +22,7 @@ mod admit;
 mod amend;
 mod check;
 mod memory;
+mod report;
 pub mod service;
 mod stream;
 mod submit;

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::amend::Amendments;
 use crate::check::Check;
+use crate::report::Reports;
 use crate::stream::Exchange;
 use crate::submit::{Accepted, Submissions};
 use crate::{IngestDeps, IngestOptions, admit};
@@ -33,13 +34,17 @@ pub const EDIT_COMMENT: Permission = Permission::SubmitComments;
 /// What WithdrawComment asks for.
 pub const WITHDRAW_COMMENT: Permission = Permission::SubmitComments;
 
+/// What ReportComment asks for.
+pub const REPORT_COMMENT: Permission = Permission::SubmitComments;
+
 /// Every RPC with what it asks for.
-pub const PERMISSIONS: [(&str, Permission); 5] = [
+pub const PERMISSIONS: [(&str, Permission); 6] = [
     ("SubmitComment", SUBMIT_COMMENT),
     ("SubmitComments", SUBMIT_COMMENTS),
     ("CheckComment", CHECK_COMMENT),
     ("EditComment", EDIT_COMMENT),
     ("WithdrawComment", WITHDRAW_COMMENT),
+    ("ReportComment", REPORT_COMMENT),
 ];
 
 /// The ingest role behind its generated server. Made by [`service`](crate::service()).
@@ -49,6 +54,7 @@ pub struct Ingest {
     submissions: Arc<Submissions>,
     check: Check,
     amendments: Amendments,
+    reports: Reports,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     metrics: Arc<Metrics>,
@@ -73,6 +79,7 @@ impl Ingest {
                 metrics: metrics.clone(),
                 store_budget: options.store_budget,
             },
+            reports: Reports { store: store.clone() },
             amendments: Amendments {
                 store,
                 submissions: submissions.clone(),
@@ -151,6 +158,20 @@ impl Ingest {
         let (comment, request_id) = admit::withdrawal(request.get_ref(), &caller)?;
         let accept_time = self.amendments.withdraw(comment, request_id, self.clock.now()).await?;
         Ok(pb::WithdrawCommentResponse { accept_time: Some(to_timestamp(accept_time)) })
+    }
+
+    async fn report(
+        &self,
+        request: Request<pb::ReportCommentRequest>,
+    ) -> Result<pb::ReportCommentResponse, Refusal> {
+        let (caller, _place) = self.enter(request.metadata(), REPORT_COMMENT)?;
+        let request = request.into_inner();
+        let only_check = request.validate_only;
+        let report = admit::report(request, &caller, self.clock.now())?;
+        if only_check {
+            return Ok(pb::ReportCommentResponse::default());
+        }
+        self.reports.file(&report).await
     }
 
     /// The caller, and a place among the calls in flight.
@@ -238,6 +259,16 @@ impl IngestService for Ingest {
             .await
             .map_err(|refusal| self.told("WithdrawComment", id.as_ref(), refusal))?;
         Ok(Response::new(done))
+    }
+
+    async fn report_comment(
+        &self,
+        request: Request<pb::ReportCommentRequest>,
+    ) -> Result<Response<pb::ReportCommentResponse>, Status> {
+        let id = RequestId::parse(&request.get_ref().request_id).ok();
+        let filed =
+            self.report(request).await.map_err(|refusal| self.told("ReportComment", id.as_ref(), refusal))?;
+        Ok(Response::new(filed))
     }
 }
 

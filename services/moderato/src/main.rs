@@ -9,7 +9,7 @@
 //! | `announce` | what `serve` tells its operator |
 //! | `client` | the client commands' connection and credentials |
 //! | `import`, `check`, `comment` | commands that speak the public API |
-//! | `queue_cmd`, `keys`, `sites`, `users`, `rules`, `config_cmd` | commands on store and queue themselves |
+//! | `queue_cmd`, `keys`, `sites`, `users`, `rules`, `statements`, `config_cmd` | commands on store and queue themselves |
 //! | `preset` | the rule sets that come along |
 //! | `import_rules` | other platforms' word lists as a rule set |
 //! | `evaluate` | how good a rule set is on labelled comments |
@@ -36,6 +36,7 @@ mod queue_cmd;
 mod rules;
 mod serve;
 mod sites;
+mod statements;
 mod terminal;
 mod users;
 mod verdict_text;
@@ -85,6 +86,9 @@ enum Command {
     /// Checks, tries and activates rule sets, and says what they do
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Exports what authors were told
+    #[command(subcommand)]
+    Statements(statements::StatementsCommand),
     /// Checks and prints the configuration
     #[command(subcommand)]
     Config(config_cmd::ConfigCommand),
@@ -115,6 +119,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Users(command) => users::run(command).await,
         Command::Sites(command) => sites::run(command).await,
         Command::Rules(command) => rules::run(command).await,
+        Command::Statements(command) => statements::run(command).await,
         Command::Config(command) => config_cmd::run(&command),
         Command::Bench(args) => bench::run(args).await,
     }

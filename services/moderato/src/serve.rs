@@ -12,6 +12,7 @@ use moderato_domain::{SystemClock, SystemIds};
 use moderato_engine::{ActiveRules, CompiledRuleSet};
 use moderato_facts::Collector;
 use moderato_ingest::{IngestDeps, IngestOptions};
+use moderato_notify::{MailOptions, Mailer, Relay};
 use moderato_query::{QueryDeps, QueryOptions};
 use moderato_queue::{GroupLimits, Queue};
 use moderato_runtime::config::{Config, ServeRole};
@@ -210,7 +211,7 @@ impl Process {
 
         let mut roles: JoinSet<anyhow::Result<()>> = JoinSet::new();
         if let Some((listener, tls)) = open.grpc {
-            let door = self.door(&kept, &facts);
+            let door = self.door(&kept, &facts, doors);
             let listen = config.listen.clone();
             let (readiness, shutdown) = (Arc::clone(&self.readiness), self.shutdown.clone());
             roles.spawn(async move {
@@ -223,6 +224,18 @@ impl Process {
             let shutdown = self.shutdown.clone();
             roles.spawn(async move {
                 web::serve(listener, tls, pages, shutdown).await;
+                Ok(())
+            });
+        }
+        if config.runs(ServeRole::Console) {
+            let relay = self.relay(&kept, doors)?;
+            let shutdown = self.shutdown.clone();
+            roles.spawn(async move {
+                // What it was about to do is found again at the next start.
+                tokio::select! {
+                    () = relay.run() => {}
+                    () = shutdown.requested() => {}
+                }
                 Ok(())
             });
         }
@@ -257,7 +270,7 @@ impl Process {
         Ok(())
     }
 
-    fn door(&self, kept: &Kept, facts: &Arc<Collector>) -> Door {
+    fn door(&self, kept: &Kept, facts: &Arc<Collector>, doors: announce::Doors) -> Door {
         let mut door = Door::default();
         if self.config.runs(ServeRole::Ingest)
             && let Some(queue) = &kept.queue
@@ -266,7 +279,7 @@ impl Process {
                 door.with(moderato_ingest::service(self.ingest(kept, queue, facts)), &["process", "queue"]);
         }
         if self.config.runs(ServeRole::Query) {
-            door = door.with(moderato_query::service(self.query(kept)), &["process", "store"]);
+            door = door.with(moderato_query::service(self.query(kept, doors)), &["process", "store"]);
         }
         if self.config.runs(ServeRole::Console) {
             door = door.with(moderato_console::service(self.console(kept)), &["process", "store"]);
@@ -300,14 +313,17 @@ impl Process {
         }
     }
 
-    fn query(&self, kept: &Kept) -> QueryDeps {
+    fn query(&self, kept: &Kept, doors: announce::Doors) -> QueryDeps {
         let limits = &self.config.query;
+        // Of pages that another process serves, only the configuration knows the address.
+        let known = self.config.console.public_url.is_some() || self.config.runs(ServeRole::Console);
         QueryDeps {
             store: Arc::clone(&kept.store),
             directory: Arc::clone(&kept.directory),
             clock: Arc::new(SystemClock),
             metrics: Arc::clone(&self.metrics),
             shutdown: self.shutdown.clone(),
+            public_url: known.then(|| announce::public_url(&self.config, doors)),
             options: QueryOptions { max_waiters: limits.max_waiters, max_watchers: limits.max_watchers },
         }
     }
@@ -319,6 +335,20 @@ impl Process {
             clock: Arc::new(SystemClock),
             shutdown: self.shutdown.clone(),
         }
+    }
+
+    fn relay(&self, kept: &Kept, doors: announce::Doors) -> anyhow::Result<Relay> {
+        let options = &self.config.mail;
+        let mailer = options.smtp.as_ref().map(|smtp| {
+            Mailer::new(&MailOptions { smtp: smtp.expose().to_owned(), from: options.from.clone() })
+        });
+        Ok(Relay::new(
+            Arc::clone(&kept.store),
+            Arc::clone(&kept.directory),
+            Arc::new(SystemClock),
+            mailer.transpose()?,
+            announce::public_url(&self.config, doors),
+        ))
     }
 
     fn web(&self, kept: &Kept, doors: announce::Doors) -> Web {

@@ -56,6 +56,8 @@ pub struct QueryDeps {
     pub metrics: Arc<Metrics>,
     /// Ends waiting calls and streams.
     pub shutdown: Shutdown,
+    /// How authors reach the console role's pages, if that is known.
+    pub public_url: Option<String>,
     /// Bounds.
     pub options: QueryOptions,
 }

@@ -31,6 +31,7 @@ pub(crate) fn comment(comment: StoredComment) -> pb::Comment {
         accept_time: Some(to_timestamp(comment.accept_time)),
         update_time: Some(to_timestamp(comment.update_time)),
         etag: etag(comment.version),
+        author_status_uri: String::new(),
     }
 }
 

@@ -7,8 +7,8 @@ use moderato_api::pb::query as pb;
 use moderato_api::pb::types;
 use moderato_api::status::Refusal;
 use moderato_api::view;
-use moderato_domain::{CommentName, ErrorCode, ThreadId, Verdict};
-use moderato_store::{CommentPosition, Store, StoredComment};
+use moderato_domain::{CommentName, ErrorCode, StatusLink, ThreadId, Verdict};
+use moderato_store::{CommentPosition, Directory, Store, StoredComment};
 
 use crate::outage::Outage;
 use crate::present;
@@ -18,19 +18,35 @@ use crate::request::{Comments, Counts, Published, VerdictOf, Verdicts};
 #[derive(Debug)]
 pub(crate) struct Reads {
     store: Arc<dyn Store>,
+    directory: Arc<Directory>,
+    /// Where authors' pages are, if that is known.
+    public_url: Option<String>,
     outage: Arc<Outage>,
 }
 
 impl Reads {
     /// Reads this store.
-    pub(crate) fn new(store: Arc<dyn Store>, outage: Arc<Outage>) -> Self {
-        Self { store, outage }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        directory: Arc<Directory>,
+        public_url: Option<String>,
+        outage: Arc<Outage>,
+    ) -> Self {
+        Self { store, directory, public_url, outage }
+    }
+
+    /// A comment for whoever may read all of the site: with its author's link.
+    fn with_link(&self, stored: StoredComment) -> types::Comment {
+        let site = self.directory.site(&stored.name.site);
+        let link = self.public_url.as_ref().zip(site);
+        let uri = link.map(|(url, site)| StatusLink::to(&stored.name, &site.privacy_key).uri(url));
+        types::Comment { author_status_uri: uri.unwrap_or_default(), ..present::comment(stored) }
     }
 
     /// A comment of any state.
     pub(crate) async fn comment(&self, name: &CommentName) -> Result<types::Comment, Refusal> {
         let found = self.outage.check(self.store.comment(name).await)?;
-        found.map(present::comment).ok_or_else(|| no_comment(name))
+        found.map(|comment| self.with_link(comment)).ok_or_else(|| no_comment(name))
     }
 
     /// Comments of any state, newest first.
@@ -41,7 +57,8 @@ impl Reads {
             time: row.accept_time,
             comment: row.name.comment.clone(),
         };
-        let (comments, next_page_token) = page.cut(self.outage.check(rows)?, accepted, present::comment);
+        let (comments, next_page_token) =
+            page.cut(self.outage.check(rows)?, accepted, |comment| self.with_link(comment));
         Ok(pb::ListCommentsResponse { comments, next_page_token })
     }
 

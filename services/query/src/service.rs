@@ -31,8 +31,8 @@ pub struct Query {
 impl Query {
     /// Starts the event tail, too.
     pub(crate) fn start(deps: QueryDeps) -> Self {
-        let QueryDeps { store, directory, clock, metrics, shutdown, options } = deps;
-        let guard = Guard::new(directory, Arc::clone(&clock));
+        let QueryDeps { store, directory, clock, metrics, shutdown, public_url, options } = deps;
+        let guard = Guard::new(Arc::clone(&directory), Arc::clone(&clock));
         let outage = Arc::new(Outage::new(clock));
         let first = Arc::new(Notify::new());
         let waiters = Bells::new(options.max_waiters, Arc::clone(&first));
@@ -47,7 +47,7 @@ impl Query {
         tokio::spawn(tail.run(shutdown.clone()));
         Self {
             guard: guard.clone(),
-            reads: Reads::new(Arc::clone(&store), Arc::clone(&outage)),
+            reads: Reads::new(Arc::clone(&store), directory, public_url, Arc::clone(&outage)),
             waiting: Waiting::new(Arc::clone(&store), Arc::clone(&outage), waiters, shutdown.clone()),
             watching: Watching { store, outage, guard, watchers, metrics, shutdown },
         }

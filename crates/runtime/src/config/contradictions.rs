@@ -61,6 +61,12 @@ impl Config {
             ),
         );
         warn(
+            self.mail.smtp.is_some() && self.console.public_url.is_none(),
+            "mail.smtp is set and console.public_url is not: links in mails will lead to listen.web, which others may \
+             not reach"
+                .to_owned(),
+        );
+        warn(
             !self.has_grpc_door() && self.tls.cert.is_some(),
             "tls.cert is set but a process with the worker role only has no gRPC door".to_owned(),
         );

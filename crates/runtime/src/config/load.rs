@@ -192,6 +192,9 @@ fn complete(config: &Config) -> Result<(), ConfigError> {
         _ if config.rules.guidelines.is_some() && config.rules.file.is_none() => {
             incomplete("rules.guidelines is set but rules.file, which cites them, is not")
         }
+        _ if config.mail.smtp.is_some() && config.mail.from.is_empty() => {
+            incomplete("mail.smtp is set but mail.from, whom mails come from, is not")
+        }
         _ => Ok(()),
     }
 }
@@ -297,6 +300,7 @@ mod tests {
                 "m.toml: `log.format` must be one of \"text\", \"json\", not \"xml\"",
             ),
             ("[tls]\nkey = \"k.pem\"", "tls.key is set but tls.cert is not"),
+            ("[mail]\nsmtp = \"smtp://localhost\"", "mail.smtp is set but mail.from"),
             ("a = ", "m.toml is not TOML: "),
         ] {
             let error = file(text).unwrap_err();

@@ -24,11 +24,11 @@ const LOCK: &str = "
 const PUT: &str = "
     UPDATE comments c SET
         state = n.state, decided = n.decided, escalated = n.escalated, reported = n.reported,
-        appealed = n.appealed, wait_since_ms = n.wait_since_ms, queue = n.queue, update_time_ms = $3,
-        version = c.version + 1
+        appealed = n.appealed, priority = n.priority, wait_since_ms = n.wait_since_ms, queue = n.queue,
+        update_time_ms = $3, version = c.version + 1
     FROM unnest($2::text[], $4::text[], $5::boolean[], $6::boolean[], $7::integer[], $8::boolean[],
-                $9::bigint[], $10::text[])
-        AS n (comment_id, state, decided, escalated, reported, appealed, wait_since_ms, queue)
+                $9::bigint[], $10::text[], $11::smallint[])
+        AS n (comment_id, state, decided, escalated, reported, appealed, wait_since_ms, queue, priority)
     WHERE c.site_id = $1 AND c.comment_id = n.comment_id";
 
 /// A comment that nobody else can change until the transaction ends.
@@ -105,6 +105,7 @@ pub(crate) async fn put(
         .bind(column(changed, |(_, case)| case.appealed))
         .bind(column(changed, |(_, case)| case.wait_since.as_millis()))
         .bind(column(changed, |(_, case)| case.queue().map(ReviewQueue::as_str)))
+        .bind(column(changed, |(_, case)| case.priority.as_i16()))
         .execute(transaction)
         .await?;
     Ok(())

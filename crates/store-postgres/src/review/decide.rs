@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use moderato_domain::{CommentId, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
     Claim, DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry,
     refusal,
@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool, Row};
 
 use super::cases::{self, Locked};
 use crate::changes::{column, publish};
+use crate::redress::{appeals, reports};
 use crate::{audit, rows};
 
 /// Columns of a decision about one comment.
@@ -70,6 +71,9 @@ pub(super) async fn decide(
     let repeated = !made.is_empty();
     let settled = settled(&mut transaction, site, &ids).await?;
     let claims = claims(&mut transaction, site, &ids, decision.decide_time).await?;
+    let appealed =
+        column(locked.values().filter(|locked| locked.case.appealed), |locked| &locked.name.comment);
+    let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
 
     let mut applied: HashMap<&CommentId, &Locked> = HashMap::new();
     let mut refused: HashMap<&CommentId, DecideRefusal> = HashMap::new();
@@ -88,6 +92,7 @@ pub(super) async fn decide(
             state: locked.case.state,
             settled: settled.get(id).map(|(by, version)| (by, *version)),
             claim: claims.get(id),
+            own_appeal: own_appeals.contains(id),
         };
         match refusal(decision, target, &met) {
             Some(refusal) => _ = refused.insert(id, refusal),
@@ -104,6 +109,15 @@ pub(super) async fn decide(
         changed.sort_unstable_by_key(|(locked, _)| &locked.name.comment);
         cases::put(&mut transaction, site, &changed, time).await?;
         keep(&mut transaction, decision, &changed).await?;
+        if decision.kind.settles() {
+            let asked = |case: &ReviewCase| (case.reports > 0, case.appealed);
+            let of = |which: fn((bool, bool)) -> bool| {
+                let concerned = changed.iter().filter(|(locked, _)| which(asked(&locked.case)));
+                column(concerned, |(locked, _)| &locked.name.comment)
+            };
+            reports::answer(&mut transaction, decision, &of(|(reported, _)| reported)).await?;
+            appeals::answer(&mut transaction, decision, &of(|(_, appealed)| appealed)).await?;
+        }
         let changes = column(&changed, |(locked, after)| locked.change(EventKind::DecisionMade, after, time));
         publish(&mut transaction, &changes).await?;
         let decided = changed.iter().map(|(locked, _)| (&locked.name.comment, locked.revision));
@@ -121,6 +135,36 @@ pub(super) async fn decide(
         });
     }
     Ok(Ok(told))
+}
+
+/// By `decisions_due`. What was undone has no effects.
+const DUE: &str = decisions_where!(
+    "effects_time_ms IS NULL AND undo_until_ms < $1 AND undone_time_ms IS NULL
+     ORDER BY undo_until_ms, decision_id LIMIT $2"
+);
+
+/// Decisions whose time to be undone has passed and that nothing has followed from yet.
+pub(crate) async fn due(pool: &PgPool, now: Timestamp, limit: u32) -> sqlx::Result<Vec<DecisionRecord>> {
+    let rows = sqlx::query(DUE).bind(now.as_millis()).bind(i64::from(limit)).fetch_all(pool).await?;
+    rows.iter().map(rows::decision).collect()
+}
+
+/// By `decisions_once`.
+const ABOUT: &str = decisions_where!("decision = $1 AND site_id = $2 AND comment_id = $3");
+
+/// A decision about one of its comments.
+pub(crate) async fn decision_about(
+    connection: &mut PgConnection,
+    decision: DecisionId,
+    name: &CommentName,
+) -> sqlx::Result<Option<DecisionRecord>> {
+    let row = sqlx::query(ABOUT)
+        .bind(decision.0)
+        .bind(name.site.as_str())
+        .bind(name.comment.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(rows::decision).transpose()
 }
 
 async fn same_id(transaction: &mut PgConnection, id: DecisionId) -> sqlx::Result<Vec<DecisionRecord>> {

@@ -6,9 +6,11 @@
 //! | `cases` | comments locked, changed and put where they wait |
 //! | `decide`, `undo` | decisions and taking them back |
 
-mod cases;
+pub(crate) mod cases;
 mod decide;
 mod queue;
+
+pub(crate) use decide::{decision_about, due};
 
 use async_trait::async_trait;
 use moderato_domain::{CommentId, Decision, SiteId, Timestamp};

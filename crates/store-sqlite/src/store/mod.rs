@@ -9,6 +9,7 @@ mod facts;
 mod judged;
 mod recent;
 mod record;
+mod redress;
 mod review;
 mod rule_effects;
 mod rule_sets;

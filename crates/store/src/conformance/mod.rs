@@ -13,6 +13,8 @@ mod events;
 mod facts;
 mod reading;
 mod recording;
+mod redressing;
+mod reporting;
 mod rule_effects;
 mod rule_sets;
 mod tenants;
@@ -99,6 +101,17 @@ const CASES: &[(&str, Run)] = cases![
     accounts::a_link_works_once_and_until_it_expires,
     accounts::failures_make_the_next_attempt_wait,
     accounts::what_ended_is_forgotten,
+    reporting::the_first_report_opens_a_case_and_the_others_join_it,
+    reporting::a_decision_answers_what_readers_said,
+    reporting::undoing_a_decision_opens_reports_again,
+    reporting::a_report_of_what_nobody_sees_is_filed_or_refused,
+    reporting::of_concurrent_reports_one_opens_the_case,
+    redressing::effects_wait_for_the_time_to_undo_and_happen_once,
+    redressing::rejections_by_the_engine_are_found_in_order_and_stated_once,
+    redressing::statements_are_listed_oldest_first_in_pages,
+    redressing::an_appeal_reaches_somebody_else_and_can_bring_the_comment_back,
+    redressing::an_appeal_is_about_a_restriction_in_force,
+    redressing::a_mail_is_taken_by_one_until_it_is_sent_or_given_up,
 ];
 
 /// Runs every case, one after the other, and panics with the names of those that failed.

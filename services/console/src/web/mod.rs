@@ -13,6 +13,7 @@
 //! | `link` | what one-time links open: the first person, an invitation, another password |
 //! | `account` | one's own name, password, sessions |
 //! | `client` | from where, and with what, a request came |
+//! | `author` | what authors of comments see, without an account |
 //!
 //! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
 //! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
@@ -21,6 +22,7 @@
 //! [`Problem`](problem::Problem)s: as a page for people, as a fragment for the script.
 
 mod account;
+mod author;
 mod client;
 pub mod csrf;
 mod dress;
@@ -102,6 +104,7 @@ pub fn router(web: Web) -> Router {
         .merge(sign_in::routes())
         .merge(link::routes())
         .merge(account::routes())
+        .merge(author::routes())
         .fallback(dress::not_found)
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn_with_state(Arc::clone(&web), csrf::refuse_foreign))

@@ -70,6 +70,7 @@ pub(crate) async fn start_with(options: QueryOptions) -> Running {
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(&metrics),
         shutdown: shutdown.clone(),
+        public_url: Some("https://moderation.example".to_owned()),
         options,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

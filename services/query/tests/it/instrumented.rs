@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use moderato_domain::{
-    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Revision,
-    RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
+    Actor, AppealText, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId,
+    Notice, Puid, Report, Revision, RuleSetVersion, Site, SiteId, Statement, ThreadId, Timestamp, Verdict,
+    Withdrawal,
 };
 use moderato_store::{
-    Activation, Answers, ApiKey, ApiKeyId, Audit, AuditRecord, AuthorHistory, Claimed, CommentFilter,
-    CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
-    DirectorySnapshot, Event, EventCursor, EventLog, JudgedComment, NewRecord, Note, Pipeline, Questions,
-    QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Review, RuleEffects,
-    RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter,
-    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, UndoError, Withdrawn,
+    Activation, Answers, ApiKey, ApiKeyId, AppealCase, Appealed, Audit, AuditRecord, AuthorHistory, Claimed,
+    CommentFilter, CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition,
+    DecisionRecord, DirectorySnapshot, Effect, Event, EventCursor, EventLog, JudgedComment, Mail, NewRecord,
+    Note, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded,
+    Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
+    RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, ShadowDifference, Slot,
+    StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants, UndoError,
+    Withdrawn,
 };
 use tokio::sync::watch;
+use uuid::Uuid;
 
 #[derive(Debug)]
 pub(crate) struct Instrumented {
@@ -234,6 +239,93 @@ impl Review for Instrumented {
     }
     async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {
         self.inner.filters(site, owner).await
+    }
+}
+
+#[tonic::async_trait]
+impl Redress for Instrumented {
+    async fn report(&self, report: &Report) -> Result<Reported, StoreError> {
+        self.inner.report(report).await
+    }
+    async fn reports(&self, name: &CommentName) -> Result<Vec<ReportFold>, StoreError> {
+        self.inner.reports(name).await
+    }
+    async fn statement(&self, name: &CommentName) -> Result<Option<Statement>, StoreError> {
+        self.inner.statement(name).await
+    }
+    async fn statements(
+        &self,
+        site: &SiteId,
+        since: Timestamp,
+        until: Timestamp,
+        after: Option<&StatementPosition>,
+        limit: u32,
+    ) -> Result<Vec<Statement>, StoreError> {
+        self.inner.statements(site, since, until, after, limit).await
+    }
+    async fn file_appeal(
+        &self,
+        statement: &Puid,
+        name: &CommentName,
+        text: &AppealText,
+        now: Timestamp,
+    ) -> Result<Appealed, StoreError> {
+        self.inner.file_appeal(statement, name, text, now).await
+    }
+    async fn appeal(&self, name: &CommentName) -> Result<Option<AppealCase>, StoreError> {
+        self.inner.appeal(name).await
+    }
+    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.inner.due_effects(now, limit).await
+    }
+    async fn carry_out(&self, effects: &[Effect], now: Timestamp) -> Result<(), StoreError> {
+        self.inner.carry_out(effects, now).await
+    }
+    async fn rejections(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.inner.rejections(limit).await
+    }
+    async fn state_rejections(
+        &self,
+        until: EventCursor,
+        statements: &[Statement],
+        mails: &[Mail],
+    ) -> Result<(), StoreError> {
+        self.inner.state_rejections(until, statements, mails).await
+    }
+    async fn author_mail(
+        &self,
+        name: &CommentName,
+        revision: Revision,
+    ) -> Result<Option<String>, StoreError> {
+        self.inner.author_mail(name, revision).await
+    }
+    async fn answered_notices(
+        &self,
+        name: &CommentName,
+        decision: DecisionId,
+    ) -> Result<Vec<Notice>, StoreError> {
+        self.inner.answered_notices(name, decision).await
+    }
+}
+
+#[tonic::async_trait]
+impl Outbox for Instrumented {
+    async fn post(&self, mails: &[Mail]) -> Result<(), StoreError> {
+        self.inner.post(mails).await
+    }
+    async fn take_mails(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<TakenMail>, StoreError> {
+        self.inner.take_mails(now, lease, limit).await
+    }
+    async fn mail_sent(&self, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.mail_sent(id, now).await
+    }
+    async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
+        self.inner.mail_failed(id, error, next).await
     }
 }
 

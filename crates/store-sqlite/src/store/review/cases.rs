@@ -84,7 +84,7 @@ pub(crate) async fn put(
         .map(|(held, case)| {
             let flags = (case.decided, case.escalated, case.appealed);
             let waits = (case.wait_since.as_millis(), case.queue().map(ReviewQueue::as_str));
-            (held.id.as_str(), case.state.as_str(), flags, case.reports, waits)
+            (held.id.as_str(), case.state.as_str(), flags, case.reports, waits, case.priority.as_i16())
         })
         .collect();
     sqlx::query(
@@ -92,7 +92,7 @@ pub(crate) async fn put(
              state = change.value ->> 1, decided = change.value ->> '$[2][0]',
              escalated = change.value ->> '$[2][1]', appealed = change.value ->> '$[2][2]',
              reported = change.value ->> 3, wait_since_ms = change.value ->> '$[4][0]',
-             queue = change.value ->> '$[4][1]', update_time_ms = ?3, version = version + 1
+             queue = change.value ->> '$[4][1]', priority = change.value ->> 5, update_time_ms = ?3, version = version + 1
          FROM json_each(?2) AS change
          WHERE site_id = ?1 AND comment_id = change.value ->> 0",
     )

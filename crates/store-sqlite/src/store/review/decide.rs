@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use moderato_domain::{CommentId, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
     Claim, DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry,
     refusal,
@@ -12,6 +12,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use super::cases::{self, Held};
 use crate::database::Database;
 use crate::rows;
+use crate::store::redress::{appeals, reports};
 use crate::store::{ROWS_AT_ONCE, audit, comments, events};
 
 /// Columns of a decision about one comment.
@@ -44,6 +45,9 @@ pub(super) async fn decide(
     let held = cases::read(&mut transaction, site, &ids).await?;
     let settled = settled(&mut transaction, site, &ids).await?;
     let claims = claims(&mut transaction, site, &ids, decision.decide_time).await?;
+    let appealed: Vec<&CommentId> =
+        held.values().filter(|held| held.case.appealed).map(|held| &held.id).collect();
+    let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
 
     let mut applied: HashMap<&CommentId, &Held> = HashMap::new();
     let mut refused: HashMap<&CommentId, DecideRefusal> = HashMap::new();
@@ -62,6 +66,7 @@ pub(super) async fn decide(
             state: held.case.state,
             settled: settled.get(id).map(|(by, version)| (by, *version)),
             claim: claims.get(id),
+            own_appeal: own_appeals.contains(id),
         };
         match refusal(decision, target, &met) {
             Some(refusal) => _ = refused.insert(id, refusal),
@@ -80,6 +85,15 @@ pub(super) async fn decide(
         changed.sort_unstable_by_key(|(held, _)| &held.id);
         cases::put(&mut transaction, site, &changed, time).await?;
         keep(&mut transaction, decision, &changed).await?;
+        if decision.kind.settles() {
+            let asked = |case: &ReviewCase| (case.reports > 0, case.appealed);
+            let of = |which: fn((bool, bool)) -> bool| -> Vec<&CommentId> {
+                let concerned = changed.iter().filter(|(held, _)| which(asked(&held.case)));
+                concerned.map(|(held, _)| &held.id).collect()
+            };
+            reports::answer(&mut transaction, decision, &of(|(reported, _)| reported)).await?;
+            appeals::answer(&mut transaction, decision, &of(|(_, appealed)| appealed)).await?;
+        }
         end_claims(&mut transaction, site, &changed).await?;
         let told: Vec<_> = changed
             .iter()
@@ -99,6 +113,39 @@ pub(super) async fn decide(
         (None, None) => Decided::Refused(DecideRefusal::Unknown),
     };
     Ok(Ok(ids.into_iter().map(told).collect()))
+}
+
+/// Decisions whose time to be undone has passed and that nothing has followed from yet, by
+/// `decisions_due`. What was undone has no effects.
+pub(crate) async fn due(
+    database: &Database,
+    now: Timestamp,
+    limit: u32,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let found = sqlx::query(decisions_where!(
+        "effects_time_ms IS NULL AND undo_until_ms < ?1 AND undone_time_ms IS NULL
+         ORDER BY undo_until_ms, decision_id LIMIT ?2"
+    ))
+    .bind(now.as_millis())
+    .bind(limit)
+    .fetch_all(database.readers())
+    .await?;
+    found.iter().map(rows::decision).collect()
+}
+
+/// A decision about one of its comments, by `decisions_once`.
+pub(crate) async fn decision_about(
+    connection: &mut SqliteConnection,
+    decision: DecisionId,
+    name: &CommentName,
+) -> sqlx::Result<Option<DecisionRecord>> {
+    let found = sqlx::query(decisions_where!("decision = ?1 AND site_id = ?2 AND comment_id = ?3"))
+        .bind(decision.0)
+        .bind(name.site.as_str())
+        .bind(name.comment.as_str())
+        .fetch_optional(connection)
+        .await?;
+    found.as_ref().map(rows::decision).transpose()
 }
 
 async fn same_id(connection: &mut SqliteConnection, id: DecisionId) -> sqlx::Result<Vec<DecisionRecord>> {

@@ -6,9 +6,11 @@
 //! | `cases` | comments read for a change, and put where they wait after it |
 //! | `decide` | decisions |
 
-mod cases;
+pub(crate) mod cases;
 mod decide;
 mod queue;
+
+pub(crate) use decide::{decision_about, due};
 
 use async_trait::async_trait;
 use moderato_domain::{CommentId, Decision, SiteId, Timestamp};

@@ -1,0 +1,206 @@
+//! Readers' reports, and how decisions answer them.
+
+use std::collections::HashMap;
+
+use moderato_domain::{
+    CommentId, CommentName, Decision, DecisionId, DecisionKind, Report, ReportReason, RequestId, SiteId,
+    State,
+};
+use moderato_store::{EventKind, REPORT_TEXTS, ReportFold, Reported};
+use serde_json::from_str;
+use sqlx::{PgConnection, PgPool, Row};
+
+use crate::changes::{column, publish};
+use crate::error::unreadable;
+use crate::review::cases;
+use crate::rows;
+
+const FILED_BEFORE: &str = "
+    SELECT request_id, outcome FROM reports
+    WHERE site_id = $1 AND comment_id = $2 AND revision = $3 AND reporter = $4 AND formal = $5";
+
+/// The answer to earlier reports of this reason about this text, and how many people have an open one.
+const CASE: &str = "
+    SELECT (SELECT decision FROM reports
+            WHERE site_id = $1 AND comment_id = $2 AND revision = $3 AND reason = $4 AND status = 'dismissed'
+            ORDER BY report_time_ms DESC LIMIT 1) AS dismissed_by,
+           (SELECT count(DISTINCT reporter) FROM reports
+            WHERE site_id = $1 AND comment_id = $2 AND status = 'open' AND reporter <> $5) AS others";
+
+/// The decision that hides a comment and stands.
+const HIDDEN_BY: &str = "
+    SELECT decision FROM decisions
+    WHERE site_id = $1 AND comment_id = $2 AND undone_time_ms IS NULL AND kind IN ('reject', 'spam')
+    ORDER BY decision_id DESC LIMIT 1";
+
+const FILE: &str = "
+    INSERT INTO reports (site_id, comment_id, revision, reporter, formal, reason, words, notice, request_id,
+                         outcome, status, report_time_ms, decision)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8::json, $9, $10, $11, $12, $13)";
+
+pub(super) async fn report(pool: &PgPool, report: &Report) -> sqlx::Result<Reported> {
+    let CommentName { site, comment } = &report.comment;
+    let mut transaction = pool.begin().await?;
+    let locked = cases::lock(&mut transaction, site, [comment]).await?;
+    let Some(locked) = locked.get(comment) else { return Ok(Reported::Unknown) };
+    if locked.case.state == State::Withdrawn {
+        return Ok(Reported::Withdrawn);
+    }
+    let revision = report.revision.filter(|seen| *seen < locked.revision).unwrap_or(locked.revision);
+    let formal = report.notice.is_some();
+    let before = sqlx::query(FILED_BEFORE)
+        .bind(site.as_str())
+        .bind(comment.as_str())
+        .bind(revision.get())
+        .bind(report.reporter.as_bytes())
+        .bind(formal)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(row) = before {
+        let request_id: Option<&str> = row.try_get("request_id")?;
+        let retried = report.request_id.as_ref().is_some_and(|id| Some(id.as_str()) == request_id);
+        let outcome: &str = row.try_get("outcome")?;
+        let first = Reported::parse(outcome).ok_or_else(|| unreadable("outcome of a report"))?;
+        return Ok(if retried { first } else { Reported::Repeated });
+    }
+
+    let case = sqlx::query(CASE)
+        .bind(site.as_str())
+        .bind(comment.as_str())
+        .bind(revision.get())
+        .bind(report.reason.as_str())
+        .bind(report.reporter.as_bytes())
+        .fetch_one(&mut *transaction)
+        .await?;
+    let dismissed_by: Option<uuid::Uuid> = case.try_get("dismissed_by")?;
+    let others: i64 = case.try_get("others")?;
+    let (outcome, status, decision) = match (locked.case.state, dismissed_by) {
+        (State::Rejected | State::Spam, _) => {
+            let by = sqlx::query_scalar(HIDDEN_BY)
+                .bind(site.as_str())
+                .bind(comment.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
+            (Reported::Hidden, "upheld", by)
+        }
+        (_, Some(by)) if !formal => (Reported::Answered, "dismissed", Some(by)),
+        _ if locked.case.reports > 0 => (Reported::Folded, "open", None),
+        _ => (Reported::Opened, "open", None),
+    };
+    let notice = report.notice.as_ref().map(serde_json::to_string).transpose();
+    sqlx::query(FILE)
+        .bind(site.as_str())
+        .bind(comment.as_str())
+        .bind(revision.get())
+        .bind(report.reporter.as_bytes())
+        .bind(formal)
+        .bind(report.reason.as_str())
+        .bind(&report.text)
+        .bind(notice.map_err(|error| sqlx::Error::Encode(error.into()))?)
+        .bind(report.request_id.as_ref().map(RequestId::as_str))
+        .bind(outcome.as_str())
+        .bind(status)
+        .bind(report.time.as_millis())
+        .bind(decision)
+        .execute(&mut *transaction)
+        .await?;
+    if status == "open" {
+        let reporters = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
+        let after = locked.case.reported(report.reason.urgency(reporters), report.time);
+        cases::put(&mut transaction, site, &[(locked, after)], report.time).await?;
+        let change = locked.change(EventKind::CommentReported, &after, report.time);
+        publish(&mut transaction, &[change]).await?;
+    }
+    transaction.commit().await?;
+    Ok(outcome)
+}
+
+const FOLDED: &str = "
+    SELECT reason, count(DISTINCT reporter) FILTER (WHERE status = 'open') AS open, count(*) AS filed,
+           max(report_time_ms) AS newest_ms
+    FROM reports WHERE site_id = $1 AND comment_id = $2
+    GROUP BY reason ORDER BY open DESC, filed DESC, reason";
+
+const WORDS: &str = "
+    SELECT reason, words, notice::text FROM reports
+    WHERE site_id = $1 AND comment_id = $2 AND (words IS NOT NULL OR notice IS NOT NULL)
+    ORDER BY formal DESC, report_time_ms DESC LIMIT $3";
+
+pub(super) async fn folded(pool: &PgPool, name: &CommentName) -> sqlx::Result<Vec<ReportFold>> {
+    let of = |query: &'static str| sqlx::query(query).bind(name.site.as_str()).bind(name.comment.as_str());
+    let reason = |row: &sqlx::postgres::PgRow| {
+        let text: &str = row.try_get("reason")?;
+        ReportReason::parse(text).ok_or_else(|| unreadable("reason of a report"))
+    };
+    let mut folds = Vec::new();
+    for row in &of(FOLDED).fetch_all(pool).await? {
+        let count = |name| row.try_get::<i64, _>(name).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        folds.push(ReportFold {
+            reason: reason(row)?,
+            open: count("open")?,
+            all: count("filed")?,
+            newest: rows::time(row, "newest_ms")?,
+            texts: Vec::new(),
+            notices: Vec::new(),
+        });
+    }
+    for row in &of(WORDS).bind(i64::from(REPORT_TEXTS)).fetch_all(pool).await? {
+        let reason = reason(row)?;
+        let Some(fold) = folds.iter_mut().find(|fold| fold.reason == reason) else { continue };
+        fold.texts.extend(row.try_get::<Option<String>, _>("words")?);
+        if let Some(notice) = row.try_get::<Option<&str>, _>("notice")? {
+            fold.notices.push(from_str(notice).map_err(|_| unreadable("notice"))?);
+        }
+    }
+    Ok(folds)
+}
+
+const ANSWER: &str = "
+    UPDATE reports SET status = $3, decision = $4
+    WHERE site_id = $1 AND comment_id = ANY ($2) AND status = 'open'";
+
+/// Answers what readers said, by a decision that settles these comments.
+pub(crate) async fn answer(
+    transaction: &mut PgConnection,
+    decision: &Decision,
+    comments: &[&CommentId],
+) -> sqlx::Result<()> {
+    let status = if decision.kind == DecisionKind::Approve { "dismissed" } else { "upheld" };
+    sqlx::query(ANSWER)
+        .bind(decision.site.as_str())
+        .bind(column(comments, |id| id.as_str()))
+        .bind(status)
+        .bind(decision.id.0)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
+const REOPEN: &str = "
+    WITH reopened AS (
+        UPDATE reports SET status = 'open', decision = NULL
+        WHERE site_id = $1 AND comment_id = ANY ($2) AND decision = $3
+        RETURNING comment_id
+    )
+    SELECT comment_id, count(*) AS reports FROM reopened GROUP BY comment_id";
+
+/// Opens again what a decision answered, because it is undone; how many reports of which comment.
+#[expect(dead_code, reason = "undoing calls it")]
+pub(crate) async fn reopen(
+    transaction: &mut PgConnection,
+    site: &SiteId,
+    decision: DecisionId,
+    comments: &[&CommentId],
+) -> sqlx::Result<HashMap<CommentId, u32>> {
+    let rows = sqlx::query(REOPEN)
+        .bind(site.as_str())
+        .bind(column(comments, |id| id.as_str()))
+        .bind(decision.0)
+        .fetch_all(transaction)
+        .await?;
+    let counted = |row: &sqlx::postgres::PgRow| {
+        let reports: i64 = row.try_get("reports")?;
+        Ok((rows::comment_id(row.try_get("comment_id")?)?, u32::try_from(reports).unwrap_or(u32::MAX)))
+    };
+    rows.iter().map(counted).collect()
+}
