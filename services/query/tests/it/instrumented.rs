@@ -5,19 +5,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use moderato_domain::{
-    Actor, AppealText, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId,
-    Notice, Puid, Report, Revision, RuleSetVersion, Site, SiteId, Statement, ThreadId, Timestamp, Verdict,
-    Withdrawal,
+    Actor, AppealText, AuditEntry, AuditHash, AuthorKey, CommentId, CommentName, Decision, DecisionId, Email,
+    Notice, Puid, Report, Revision, RuleSetVersion, Site, SiteId, Statement, ThreadId, Timestamp, User,
+    UserId, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, Answers, ApiKey, ApiKeyId, AppealCase, Appealed, Audit, AuditRecord, AuthorHistory, Claimed,
-    CommentFilter, CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition,
-    DecisionRecord, DirectorySnapshot, Effect, Event, EventCursor, EventLog, JudgedComment, Mail, NewRecord,
-    Note, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded,
-    Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
-    RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, ShadowDifference, Slot,
-    StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants, UndoError,
-    Withdrawn,
+    Account, AccountKey, Accounts, Activation, Answers, ApiKey, ApiKeyId, AppealCase, Appealed, Attempt,
+    AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter, CommentPosition,
+    Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord, DirectorySnapshot,
+    Effect, EndSessions, Event, EventCursor, EventLog, JudgedComment, LinkUse, Mail, NewRecord, Note,
+    OneTimeLink, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading,
+    Recorded, Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
+    RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, SecretHash, Session, ShadowDifference,
+    Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants,
+    UndoError, UserChange, Withdrawn,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -326,6 +327,89 @@ impl Outbox for Instrumented {
     }
     async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
         self.inner.mail_failed(id, error, next).await
+    }
+}
+
+#[tonic::async_trait]
+impl Accounts for Instrumented {
+    async fn has_people(&self) -> Result<bool, StoreError> {
+        self.inner.has_people().await
+    }
+    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StoreError> {
+        self.inner.account(key).await
+    }
+    async fn people(
+        &self,
+        site: Option<&SiteId>,
+        after: Option<&Email>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.inner.people(site, after, limit).await
+    }
+    async fn add_user(&self, user: &User, entry: &AuditEntry) -> Result<bool, StoreError> {
+        self.inner.add_user(user, entry).await
+    }
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        keep: Option<&SecretHash>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Changed, StoreError> {
+        self.inner.change_user(user, change, keep, entry).await
+    }
+    async fn begin_session(
+        &self,
+        session: &Session,
+        replaces: Option<&SecretHash>,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.inner.begin_session(session, replaces, entry).await
+    }
+    async fn session(&self, id: &SecretHash, now: Timestamp) -> Result<Option<(Session, User)>, StoreError> {
+        self.inner.session(id, now).await
+    }
+    async fn touch_session(
+        &self,
+        id: &SecretHash,
+        now: Timestamp,
+        idle_end: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.touch_session(id, now, idle_end).await
+    }
+    async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.inner.sessions(user, now).await
+    }
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        which: EndSessions,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.inner.end_sessions(user, which, entry).await
+    }
+    async fn put_link(&self, link: &OneTimeLink, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.inner.put_link(link, entry).await
+    }
+    async fn link(&self, token: &SecretHash, now: Timestamp) -> Result<Option<OneTimeLink>, StoreError> {
+        self.inner.link(token, now).await
+    }
+    async fn use_link(
+        &self,
+        token: &SecretHash,
+        link_use: &LinkUse,
+        entry: &AuditEntry,
+    ) -> Result<Option<UserId>, StoreError> {
+        self.inner.use_link(token, link_use, entry).await
+    }
+    async fn attempt(&self, limits: &[AttemptLimit], now: Timestamp) -> Result<Attempt, StoreError> {
+        self.inner.attempt(limits, now).await
+    }
+    async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError> {
+        self.inner.forgive_attempt(cleared, eased).await
+    }
+    async fn forget_ended(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.forget_ended(now).await
     }
 }
 
