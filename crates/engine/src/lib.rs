@@ -53,6 +53,7 @@ pub use rules::examples::{TestFailure, TestRun};
 pub use rules::files::attach_files;
 pub use rules::schema::{Cost, FieldDoc, FieldKind, field_reference, schema};
 pub use rules::warnings::{Oddity, RuleSetWarning};
+pub use text::confusables::latin_look_alike;
 
 /// The rule set that a new site starts with: the first of [`PRESETS`].
 pub const STARTER_RULES: &str = PRESETS[0].rules;

@@ -307,12 +307,22 @@ pub struct Console {
     pub session_max_h: u64,
     /// A link that invites somebody works for so many hours.
     pub invite_h: u64,
+    /// A decision can be taken back for so many seconds; what follows from it waits as long.
+    pub undo_s: u64,
 }
 
 impl Default for Console {
     fn default() -> Self {
         // A working day without a second sign-in, and one sign-in a week.
-        Self { public_url: None, behind_proxy: false, session_idle_h: 12, session_max_h: 168, invite_h: 72 }
+        Self {
+            public_url: None,
+            behind_proxy: false,
+            session_idle_h: 12,
+            session_max_h: 168,
+            invite_h: 72,
+            // Long enough to notice a slip, short enough that nobody waits for a published comment's mail.
+            undo_s: 60,
+        }
     }
 }
 

@@ -369,6 +369,7 @@ impl Process {
                 session_idle: Duration::from_hours(options.session_idle_h),
                 session_max: Duration::from_hours(options.session_max_h),
                 invite: Duration::from_hours(options.invite_h),
+                undo: Duration::from_secs(options.undo_s),
             },
         }
     }

@@ -80,6 +80,15 @@ fn look_alike(ch: char) -> Option<&'static str> {
     TABLE.binary_search_by_key(&ch, |(alike, _)| *alike).ok().map(|at| TABLE[at].1)
 }
 
+/// The Latin letters that a letter of another script looks like, if it does. For showing a comment to a
+/// person; whether a word is meant to be read as Latin, [`evaluate`](crate::evaluate) finds out.
+pub fn latin_look_alike(ch: char) -> Option<&'static str> {
+    if ch.is_ascii() {
+        return None;
+    }
+    ch.to_lowercase().find_map(look_alike).filter(|_| is_of_another_script(ch))
+}
+
 /// Letters of scripts that people write whole words in.
 const fn is_of_another_script(ch: char) -> bool {
     matches!(ch, '\u{370}'..='\u{58F}' | '\u{13A0}'..='\u{167F}' | '\u{1F00}'..='\u{1FFF}' | '\u{2C80}'..='\u{2CFF}'

@@ -82,6 +82,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { path: "console.session_idle_h", accepts: Count { min: 1, max: 8760 } },
     Key { path: "console.session_max_h", accepts: Count { min: 1, max: 8760 } },
     Key { path: "console.invite_h", accepts: Count { min: 1, max: 8760 } },
+    Key { path: "console.undo_s", accepts: Count { min: 1, max: 3600 } },
     Key { path: "mail.smtp", accepts: Url(&["smtp", "smtps"]) },
     Key { path: "mail.from", accepts: Text },
     Key { path: "facts.missing", accepts: MISSING },

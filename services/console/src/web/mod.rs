@@ -12,8 +12,18 @@
 //! | `sign_in` | signing in and out |
 //! | `link` | what one-time links open: the first person, an invitation, another password |
 //! | `account` | one's own name, password, sessions |
+//! | `settings` | how a person likes to work: keys, and what spares them |
 //! | `client` | from where, and with what, a request came |
 //! | `author` | what authors of comments see, without an account |
+//! | `queue` | what waits: the list of a queue, and what became of it since |
+//! | `item` | one comment with all that is known about it |
+//! | `act` | deciding, taking back, holding, noting, banning |
+//! | `events` | live pages: server-sent events from the event log |
+//! | `view` | comments as pages show them |
+//! | `text` | what somebody typed, with matches and evasions made visible |
+//! | `words` | times, numbers and names of things as people read them |
+//! | `keys` | the keyboard, and what a person made of it |
+//! | `held` | what the pages keep in memory |
 //!
 //! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
 //! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
@@ -22,24 +32,37 @@
 //! [`Problem`](problem::Problem)s: as a page for people, as a fragment for the script.
 
 mod account;
+mod act;
 mod author;
 mod client;
 pub mod csrf;
 mod dress;
+mod events;
 pub mod form;
+mod held;
+mod item;
+mod keys;
 mod link;
 pub mod problem;
+mod queue;
 pub mod session;
+mod settings;
 pub mod shell;
 mod sign_in;
 mod start;
+mod text;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
 use moderato_access::Passwords;
 use moderato_domain::{Clock, Ids};
 use moderato_runtime::shutdown::Shutdown;
@@ -86,6 +109,8 @@ pub struct WebOptions {
     pub session_max: Duration,
     /// An invitation ends after this.
     pub invite: Duration,
+    /// A decision can be taken back for so long, and what follows from it waits.
+    pub undo: Duration,
 }
 
 impl Web {
@@ -98,6 +123,7 @@ impl Web {
 /// Every page, ready for a server.
 pub fn router(web: Web) -> Router {
     let web = Arc::new(web);
+    let held = Arc::new(held::Held::new(&web));
     Router::new()
         .merge(shell::routes())
         .merge(start::routes())
@@ -105,6 +131,12 @@ pub fn router(web: Web) -> Router {
         .merge(link::routes())
         .merge(account::routes())
         .merge(author::routes())
+        .merge(settings::routes())
+        .merge(queue::routes())
+        .merge(item::routes())
+        .merge(act::routes())
+        .merge(events::routes())
+        .layer(Extension(held))
         .fallback(dress::not_found)
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn_with_state(Arc::clone(&web), csrf::refuse_foreign))

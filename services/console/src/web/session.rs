@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::csrf;
+use super::keys::Keyboard;
 use super::problem::Problem;
 use super::shell::{Person, Shell};
 use super::{Web, WebOptions};
@@ -133,6 +134,8 @@ impl SignedIn {
                 theme => theme.as_str(),
             },
             operator: self.user.operator,
+            keys: Keyboard::of(&self.user.preferences).json(),
+            keys_off: self.user.preferences.keys_off,
         }
     }
 }
@@ -287,6 +290,7 @@ mod tests {
             session_idle: hour,
             session_max: hour,
             invite: hour,
+            undo: Duration::from_mins(1),
         }
     }
 

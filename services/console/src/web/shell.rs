@@ -79,6 +79,10 @@ pub struct Person {
     pub theme: &'static str,
     /// May do everything everywhere.
     pub operator: bool,
+    /// Commands and their keys, as JSON for the script.
+    pub keys: String,
+    /// Single keys do nothing.
+    pub keys_off: bool,
 }
 
 impl Shell {

@@ -1,0 +1,4 @@
+//! Pages with comments of every kind in them, also of the worst.
+
+mod looks;
+pub(super) mod sample;
