@@ -124,6 +124,9 @@ pub struct Facts {
     /// The version of the guidelines that the site asks authors to accept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guidelines: Option<String>,
+    /// A ban or suspension of the author that is in force, whatever rules ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sanction: Option<SanctionFacts>,
     /// Facts that were asked for and could not be had. They mark the evaluation as degraded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingFact>,
@@ -141,6 +144,7 @@ impl Facts {
             thread: None,
             block_lists: None,
             guidelines: None,
+            sanction: None,
             missing: Vec::new(),
         }
     }
@@ -149,6 +153,14 @@ impl Facts {
     pub fn lacks(&self, fact: FactKind) -> bool {
         self.missing.iter().any(|missing| missing.fact == fact)
     }
+}
+
+/// A ban or suspension that is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SanctionFacts {
+    /// Until when; absent: until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A fact that could not be had.

@@ -42,6 +42,9 @@ const ANALYZERS: [Analyzer; 18] = [
 /// The rule id and category of a comment whose evaluation broke down.
 const ENGINE_ERROR: (&str, &str) = ("engine_error", "engine");
 
+/// The rule id and category of a comment whose author is banned or suspended.
+const AUTHOR_BANNED: (&str, &str) = ("author_banned", "sanction");
+
 /// The rule id and category of what follows from facts that could not be had.
 const MISSING_FACTS: (&str, &str) = ("missing_facts", "engine");
 
@@ -92,6 +95,7 @@ pub(crate) fn conclude(context: &Context<'_>, seen: &Observed<'_>) -> Evaluation
     let mut reasons: Vec<Reason> =
         matched.iter().zip(points).map(|(rule, points)| reason(rule, points, context, seen)).collect();
     reasons.extend(missing_facts(rules, context.facts));
+    reasons.extend(banned(context.facts));
     reasons.sort_by(weightier);
     Evaluation {
         action,
@@ -161,8 +165,11 @@ fn with_needs(used: FieldSet) -> FieldSet {
 }
 
 /// The sternest of what the points say, what rules demand and what follows from missing facts; no
-/// further than review while a rule says never to reject.
+/// further than review while a rule says never to reject. A ban outranks all of that.
 fn action_of(rules: &CompiledRuleSet, matched: &[&Rule], score: Score, facts: &Facts) -> Action {
+    if facts.sanction.is_some() {
+        return Action::Reject;
+    }
     let by_points = rules.action_of(score.get());
     let by_rules = matched.iter().filter_map(|rule| rule.demands()).fold(by_points, Action::max);
     let sternest = by_rules.max(demanded_by_missing(rules, facts));
@@ -184,6 +191,26 @@ fn demanded_by_missing(rules: &CompiledRuleSet, facts: &Facts) -> Action {
         MissingPolicy::Closed => Action::Reject,
     });
     demanded.max().unwrap_or(Action::Allow)
+}
+
+/// Why a comment is rejected whatever it says.
+fn banned(facts: &Facts) -> Option<Reason> {
+    let sanction = facts.sanction?;
+    let (rule, category) = AUTHOR_BANNED;
+    let note = match sanction.until {
+        Some(_) => "the author is suspended",
+        None => "the author is banned",
+    };
+    Some(Reason {
+        rule: rule.to_owned(),
+        category: category.to_owned(),
+        guideline: None,
+        score: Score::default(),
+        action: Some(Action::Reject),
+        message: "You cannot write comments on this site at present.".to_owned(),
+        note: note.to_owned(),
+        spans: Vec::new(),
+    })
 }
 
 /// Why a comment is held or rejected for missing facts.

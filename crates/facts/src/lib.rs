@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    AuthorKey, Comment, FactKind, FactSet, Facts, LogKey, MissingFact, MissingPolicy, Revision, TextSketch,
-    Timestamp,
+    AuthorKey, Comment, FactKind, FactSet, Facts, LogKey, MissingFact, MissingPolicy, Revision,
+    SanctionFacts, TextSketch, Timestamp,
 };
 use moderato_store::{Answers, Store, StoreError, Traces};
 
@@ -39,6 +39,8 @@ pub struct Subject<'c> {
     pub text: Option<&'c TextSketch>,
     /// The version of the guidelines that its site asks authors to accept.
     pub guidelines: Option<&'c str>,
+    /// What is in force against the author.
+    pub sanction: Option<SanctionFacts>,
 }
 
 impl Subject<'_> {
@@ -139,6 +141,7 @@ impl Collector {
                 Some(Err(missing)) => facts.missing.push(missing),
                 None => {}
             }
+            facts.sanction = subject.sanction;
             if needs.contains(FactKind::Guidelines) {
                 facts.guidelines = subject.guidelines.map(str::to_owned);
             }
@@ -195,6 +198,9 @@ impl Collector {
     pub fn without_store(&self, needs: FactSet, subjects: &[Subject<'_>], now: Timestamp) -> Vec<Facts> {
         let mut facts: Vec<Facts> = subjects.iter().map(|_| Facts::none(now)).collect();
         self.miss(needs, subjects, "unavailable", &mut facts);
+        for (subject, facts) in subjects.iter().zip(&mut facts) {
+            facts.sanction = subject.sanction;
+        }
         facts
     }
 }

@@ -40,7 +40,7 @@ fn comment(id: &str, name: &str, ip: &str) -> Comment {
 
 fn subject<'c>(comment: &'c Comment, text: Option<&'c TextSketch>) -> Subject<'c> {
     let author = AuthorKey::of(comment, &PrivacyKey::new([1; 32]));
-    Subject { comment, author, text, guidelines: None }
+    Subject { comment, author, text, guidelines: None, sanction: None }
 }
 
 async fn store(folder: &tempfile::TempDir) -> SqliteFile {

@@ -86,7 +86,8 @@ pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) 
     if changes.is_empty() {
         return Ok(());
     }
-    let tallies = tally(changes);
+    let mut tallies = tally(changes);
+    tallies.retain(|_, tally| tally.matters());
     let copied = changes.len() >= COPY_FROM;
     if copied {
         log(transaction, changes).await?;
@@ -162,6 +163,11 @@ fn tally(changes: &[Change]) -> BTreeMap<(&str, AuthorKey), Tally> {
 }
 
 impl Tally {
+    /// A claim or a note changes nothing about the author.
+    const fn matters(&self) -> bool {
+        self.last.is_some() || self.comments != 0 || self.published != 0 || self.rejected != 0
+    }
+
     fn count(&mut self, state: State, by: i64) {
         self.comments += by;
         match state {

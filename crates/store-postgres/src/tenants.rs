@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use moderato_domain::{PrivacyKey, Role, Site, SiteId, Timestamp};
+use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp};
 use moderato_store::{ApiKey, ApiKeyId, DirectorySnapshot, StoreError, Tenants};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -20,6 +20,8 @@ const VERSION: &str = "SELECT version FROM directory_version";
 const RAISE_VERSION: &str = "UPDATE directory_version SET version = version + 1";
 
 const SITES: &str = "SELECT site_id, display_name, settings, privacy_key FROM sites";
+
+const SANCTIONS: &str = "SELECT site_id, author_key, until_ms FROM sanctions";
 
 /// The privacy key stays: with another one, every stored hash would be a stranger's. A row that was
 /// inserted has never been deleted or locked by anybody: its `xmax` is 0.
@@ -137,7 +139,7 @@ impl Tenants for PostgresStore {
 }
 
 /// First of all in every transaction that changes the directory.
-async fn raise_version(transaction: &mut PgConnection) -> sqlx::Result<()> {
+pub(crate) async fn raise_version(transaction: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(RAISE_VERSION).execute(transaction).await?;
     Ok(())
 }
@@ -156,8 +158,14 @@ async fn directory(pool: &PgPool) -> sqlx::Result<DirectorySnapshot> {
         let key = api_key(&row)?;
         keys.insert(key.id.clone(), Arc::new(key));
     }
+    let mut sanctions: HashMap<SiteId, HashMap<AuthorKey, Option<Timestamp>>> = HashMap::new();
+    for row in sqlx::query(SANCTIONS).fetch_all(&mut *moment).await? {
+        let author = rows::author(&row)?.ok_or_else(|| unreadable("author key"))?;
+        let until = rows::optional_time(&row, "until_ms")?;
+        sanctions.entry(rows::site(&row)?).or_default().insert(author, until);
+    }
     moment.commit().await?;
-    Ok(DirectorySnapshot { version, sites, keys })
+    Ok(DirectorySnapshot { version, sites, keys, sanctions })
 }
 
 fn site(row: &PgRow) -> sqlx::Result<Site> {

@@ -1,11 +1,12 @@
 //! The audit log as it is stored, and whether it is whole.
 
 use moderato_domain::{
-    Actor, AuditEntry, AuditHash, CommentId, Decision, DecisionId, Revision, SiteId, Timestamp,
+    Actor, AuditEntry, AuditHash, AuthorKey, CommentId, Decision, DecisionId, Revision, SiteId, Timestamp,
 };
 use serde_json::json;
 
 use crate::Audit;
+use crate::review::Sanction;
 use crate::types::StoreError;
 
 /// An entry in its place.
@@ -108,6 +109,30 @@ pub fn undo_entry(
         action: "decision.undone".to_owned(),
         subject: subject(decision),
         details: json!({ "comments": comments }).to_string(),
+        time: now,
+    }
+}
+
+/// That an author was banned or suspended. Without the reason, which is free text.
+pub fn ban_entry(site: &SiteId, sanction: &Sanction) -> AuditEntry {
+    AuditEntry {
+        site: Some(site.clone()),
+        actor: sanction.actor.clone(),
+        action: "author.banned".to_owned(),
+        subject: format!("authors/{}", sanction.author),
+        details: json!({ "until_ms": sanction.until.map(Timestamp::as_millis) }).to_string(),
+        time: sanction.time,
+    }
+}
+
+/// That a ban was lifted.
+pub fn lift_entry(site: &SiteId, author: &AuthorKey, actor: &Actor, now: Timestamp) -> AuditEntry {
+    AuditEntry {
+        site: Some(site.clone()),
+        actor: actor.clone(),
+        action: "author.ban_lifted".to_owned(),
+        subject: format!("authors/{author}"),
+        details: "{}".to_owned(),
         time: now,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::RwLock;
 use std::time::Duration;
 
-use moderato_domain::{Site, SiteId};
+use moderato_domain::{AuthorKey, SanctionFacts, Site, SiteId, Timestamp};
 
 use crate::Tenants;
 use crate::types::{ApiKey, ApiKeyId, StoreError};
@@ -23,6 +23,21 @@ pub struct DirectorySnapshot {
     pub sites: HashMap<SiteId, Arc<Site>>,
     /// Every key that is not revoked (it may have expired).
     pub keys: HashMap<ApiKeyId, Arc<ApiKey>>,
+    /// Banned and suspended authors, and until when (it may have passed).
+    pub sanctions: HashMap<SiteId, HashMap<AuthorKey, Option<Timestamp>>>,
+}
+
+impl DirectorySnapshot {
+    /// What is in force at `now` against an author.
+    pub fn sanction(
+        &self,
+        site: &SiteId,
+        author: Option<&AuthorKey>,
+        now: Timestamp,
+    ) -> Option<SanctionFacts> {
+        let until = *self.sanctions.get(site)?.get(author?)?;
+        until.is_none_or(|until| until > now).then_some(SanctionFacts { until })
+    }
 }
 
 /// The newest snapshot this process has seen.

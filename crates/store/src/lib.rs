@@ -35,7 +35,7 @@ pub use accounts::{
     ForeignIdentity, LinkPurpose, LinkUse, OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session,
     UserChange, another_attempt,
 };
-pub use audit::{AuditFault, AuditRecord, decision_entry, undo_entry, verify_audit};
+pub use audit::{AuditFault, AuditRecord, ban_entry, decision_entry, lift_entry, undo_entry, verify_audit};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
 pub use redress::{
@@ -79,7 +79,6 @@ pub trait Pipeline: Send + Sync {
 
 /// What moderators see and do.
 #[async_trait]
-#[allow(unused_variables, reason = "the bodies of what no backend does yet")]
 pub trait Review: Send + Sync {
     /// How much waits in each queue of a site, in the order of [`ReviewQueue::ALL`]; zero is an answer.
     async fn queue_counts(&self, site: &SiteId) -> Result<Vec<QueueCount>, StoreError>;
@@ -109,14 +108,10 @@ pub trait Review: Send + Sync {
 
     /// Comments that wait with the same text as this one or a variant of it, oldest first, this one
     /// included.
-    async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError> {
-        Err(not_yet())
-    }
+    async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError>;
 
     /// What stands around a comment on its page, waiting and hidden comments included.
-    async fn conversation(&self, name: &CommentName) -> Result<Conversation, StoreError> {
-        Err(not_yet())
-    }
+    async fn conversation(&self, name: &CommentName) -> Result<Conversation, StoreError>;
 
     /// What the author did on the site, with the newest `limit` comments.
     async fn author_history(
@@ -125,9 +120,7 @@ pub trait Review: Send + Sync {
         author: &AuthorKey,
         limit: u32,
         now: Timestamp,
-    ) -> Result<AuthorHistory, StoreError> {
-        Err(not_yet())
-    }
+    ) -> Result<AuthorHistory, StoreError>;
 
     /// Applies a decision to each of its targets, all in one transaction, with events, authors'
     /// counters, the end of claims, the answer to open reports and the entry in the audit log. One that
@@ -143,9 +136,7 @@ pub trait Review: Send + Sync {
         decision: DecisionId,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<Vec<StoredComment>, UndoError> {
-        Err(not_yet().into())
-    }
+    ) -> Result<Vec<StoredComment>, UndoError>;
 
     /// Claims items for [`CLAIM_LEASE`], or renews claims; in the order asked for. With `steal`, also
     /// those that somebody else holds.
@@ -156,9 +147,7 @@ pub trait Review: Send + Sync {
         holder: &Actor,
         steal: bool,
         now: Timestamp,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        Err(not_yet())
-    }
+    ) -> Result<Vec<Claimed>, StoreError>;
 
     /// Gives claims of this holder back; others' stay.
     async fn release(
@@ -167,9 +156,7 @@ pub trait Review: Send + Sync {
         comments: &[CommentId],
         holder: &Actor,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        Err(not_yet())
-    }
+    ) -> Result<(), StoreError>;
 
     /// Decisions of a site, newest first, after `after`.
     async fn decisions(
@@ -178,24 +165,16 @@ pub trait Review: Send + Sync {
         filter: &DecisionFilter,
         after: Option<&DecisionPosition>,
         limit: u32,
-    ) -> Result<Vec<DecisionRecord>, StoreError> {
-        Err(not_yet())
-    }
+    ) -> Result<Vec<DecisionRecord>, StoreError>;
 
     /// Adds a note; whether there is such a comment.
-    async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
-        Err(not_yet())
-    }
+    async fn add_note(&self, note: &Note) -> Result<bool, StoreError>;
 
     /// Notes about a comment, oldest first.
-    async fn notes(&self, name: &CommentName) -> Result<Vec<Note>, StoreError> {
-        Err(not_yet())
-    }
+    async fn notes(&self, name: &CommentName) -> Result<Vec<Note>, StoreError>;
 
     /// Bans or suspends an author, instead of what was in force.
-    async fn put_sanction(&self, site: &SiteId, sanction: &Sanction) -> Result<(), StoreError> {
-        Err(not_yet())
-    }
+    async fn put_sanction(&self, site: &SiteId, sanction: &Sanction) -> Result<(), StoreError>;
 
     /// Lifts it; whether there was one in force.
     async fn lift_sanction(
@@ -204,33 +183,19 @@ pub trait Review: Send + Sync {
         author: &AuthorKey,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Err(not_yet())
-    }
+    ) -> Result<bool, StoreError>;
 
     /// What is in force against authors of a site at `now`, newest first.
-    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
-        Err(not_yet())
-    }
+    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError>;
 
     /// Stores a filter, instead of the one with its id.
-    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
-        Err(not_yet())
-    }
+    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError>;
 
     /// Forgets a filter; whether there was one that `owner` may forget.
-    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
-        Err(not_yet())
-    }
+    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError>;
 
     /// Everybody's filters and those of `owner`, by name.
-    async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {
-        Err(not_yet())
-    }
-}
-
-fn not_yet() -> StoreError {
-    StoreError::Rejected("this release cannot do that yet".to_owned())
+    async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError>;
 }
 
 /// What platforms read.

@@ -10,11 +10,13 @@ use moderato_domain::{AuthorKey, Clock, Comment, FactKind, Facts, Site, Timestam
 use moderato_engine::{ActiveRules, CompiledRuleSet, engine_error, evaluate, sketch};
 use moderato_facts::{Collector, Subject};
 use moderato_runtime::metrics::Metrics;
+use moderato_store::Directory;
 
 /// Judges without recording.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) facts: Arc<Collector>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) rules: Arc<ActiveRules>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -41,9 +43,11 @@ impl Check {
     async fn facts(&self, rules: &CompiledRuleSet, comment: &Comment, site: &Site, now: Timestamp) -> Facts {
         let needs = rules.needs_facts();
         let text = if needs.contains(FactKind::Repeats) { sketch(&comment.body) } else { None };
+        let author = AuthorKey::of(comment, &site.privacy_key);
         let subject = Subject {
             comment,
-            author: AuthorKey::of(comment, &site.privacy_key),
+            author,
+            sanction: self.directory.snapshot().sanction(&site.id, author.as_ref(), now),
             text: text.as_ref(),
             guidelines: site.settings.guidelines_version.as_deref(),
         };

@@ -71,8 +71,9 @@ impl Ingest {
         let publisher = GroupPublisher::start(queue, options.group);
         let submissions = Arc::new(Submissions::new(publisher, &metrics));
         Self {
-            guard: Guard::new(directory, clock.clone()),
+            guard: Guard::new(directory.clone(), clock.clone()),
             check: Check {
+                directory,
                 facts,
                 rules,
                 clock: clock.clone(),

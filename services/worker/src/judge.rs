@@ -61,10 +61,10 @@ impl Worker {
     ) -> Option<BatchFacts> {
         let needs = rules.needs_facts();
         let directory = self.deps.directory.snapshot();
-        let subjects: Vec<Subject<'_>> =
-            comments.iter().map(|item| subject(&item.work, &directory)).collect();
-        let traces = subjects.iter().map(|subject| subject.traces(needs)).collect();
         let now = self.deps.clock.now();
+        let subjects: Vec<Subject<'_>> =
+            comments.iter().map(|item| subject(&item.work, &directory, now)).collect();
+        let traces = subjects.iter().map(|subject| subject.traces(needs)).collect();
         let watch = Stopwatch::start();
         let collect = || self.deps.facts.collect(needs, &subjects, now, FACTS_BUDGET);
         let facts = self.while_store_is_away(collect).await?;
@@ -176,13 +176,14 @@ impl Bench {
 }
 
 /// A comment as facts are collected about it.
-fn subject<'c>(new: &'c NewComment, directory: &'c DirectorySnapshot) -> Subject<'c> {
+fn subject<'c>(new: &'c NewComment, directory: &'c DirectorySnapshot, now: Timestamp) -> Subject<'c> {
     let site = directory.sites.get(&new.comment.site);
     Subject {
         comment: &new.comment,
         author: new.author,
         text: new.text.as_ref(),
         guidelines: site.and_then(|site| site.settings.guidelines_version.as_deref()),
+        sanction: directory.sanction(&new.comment.site, new.author.as_ref(), now),
     }
 }
 

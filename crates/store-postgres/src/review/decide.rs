@@ -4,29 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    Claim, DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry,
-    refusal,
+    DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry, refusal,
 };
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 
 use super::cases::{self, Locked};
+use super::claims;
+use super::records::decisions_where;
 use crate::changes::{column, publish};
 use crate::redress::{appeals, reports};
 use crate::{audit, rows};
-
-/// Columns of a decision about one comment.
-macro_rules! decisions_where {
-    ($which:literal) => {
-        concat!(
-            "SELECT decision, site_id, comment_id, revision, kind, actor_id,
-                    coalesce(actor_name, moderator) AS actor_name, guideline, message, note, decide_time_ms,
-                    waited_ms, undo_until_ms, undone_time_ms, undone_by_id, undone_by_name, version, before
-             FROM decisions WHERE ",
-            $which
-        )
-    };
-}
 
 const SAME_ID: &str = decisions_where!("decision = $1");
 
@@ -38,10 +26,6 @@ const SETTLED: &str = decisions_where!(
           AND kind IN ('approve', 'reject', 'spam')
         GROUP BY comment_id)"
 );
-
-const CLAIMS: &str = "
-    SELECT comment_id, holder_id, holder_name, claim_time_ms, expire_time_ms FROM claims
-    WHERE site_id = $1 AND comment_id = ANY ($2) AND expire_time_ms > $3";
 
 const KEEP: &str = "
     WITH ended AS (DELETE FROM claims WHERE site_id = $1 AND comment_id = ANY ($2))
@@ -70,7 +54,7 @@ pub(super) async fn decide(
     let made: HashSet<CommentId> = made.into_iter().map(|made| made.comment.comment).collect();
     let repeated = !made.is_empty();
     let settled = settled(&mut transaction, site, &ids).await?;
-    let claims = claims(&mut transaction, site, &ids, decision.decide_time).await?;
+    let claims = claims::live(&mut transaction, site, &ids, decision.decide_time).await?;
     let appealed =
         column(locked.values().filter(|locked| locked.case.appealed), |locked| &locked.name.comment);
     let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
@@ -187,28 +171,6 @@ async fn settled(
         Ok((record.comment.comment.clone(), (record, row.try_get("version")?)))
     };
     rows.iter().map(by_id).collect()
-}
-
-/// Live claims of these comments.
-pub(super) async fn claims(
-    transaction: &mut PgConnection,
-    site: &SiteId,
-    ids: &[&CommentId],
-    now: Timestamp,
-) -> sqlx::Result<HashMap<CommentId, Claim>> {
-    let rows = sqlx::query(CLAIMS)
-        .bind(site.as_str())
-        .bind(column(ids, |id| id.as_str()))
-        .bind(now.as_millis())
-        .fetch_all(transaction)
-        .await?;
-    let mut claims = HashMap::with_capacity(rows.len());
-    for row in &rows {
-        if let Some(claim) = rows::claim(row)? {
-            claims.insert(rows::comment_id(row.try_get("comment_id")?)?, claim);
-        }
-    }
-    Ok(claims)
 }
 
 /// Keeps the decision about each comment, and ends claims.

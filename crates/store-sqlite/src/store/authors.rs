@@ -139,7 +139,7 @@ async fn add_counts(connection: &mut SqliteConnection, changes: &[Changed<'_>]) 
     let changes: Vec<_> = changes
         .iter()
         .map(|((site, author), change)| {
-            (site.as_str(), hex(author), change.comments, change.published, change.rejected)
+            (site.as_str(), author.to_string(), change.comments, change.published, change.rejected)
         })
         .collect();
     sqlx::query(
@@ -154,8 +154,4 @@ async fn add_counts(connection: &mut SqliteConnection, changes: &[Changed<'_>]) 
     .execute(connection)
     .await?;
     Ok(())
-}
-
-pub(super) fn hex(key: &AuthorKey) -> String {
-    format!("{:032x}", u128::from_be_bytes(*key.as_bytes()))
 }

@@ -9,7 +9,6 @@ use moderato_store::{Answers, Questions, RecentText};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
-use super::authors::hex;
 use crate::database::Database;
 use crate::rows;
 
@@ -41,7 +40,7 @@ async fn authors(
     if asked.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = asked.iter().map(|(site, key)| (site.as_str(), hex(key))).collect();
+    let keys: Vec<_> = asked.iter().map(|(site, key)| (site.as_str(), key.to_string())).collect();
     let found = sqlx::query(
         "SELECT wanted.key AS place, comments, published, rejected, first_seen_ms, last_seen_ms, last_text
          FROM json_each(?1) AS wanted

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use moderato_domain::{PrivacyKey, Role, Site, SiteId, Timestamp};
+use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp};
 use moderato_store::{ApiKey, ApiKeyId, DirectorySnapshot};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
 use crate::database::Database;
 use crate::rows;
@@ -45,8 +45,15 @@ pub(super) async fn directory(
         .iter()
         .map(|row| stored_key(row).map(|key| (key.id.clone(), Arc::new(key))))
         .collect::<sqlx::Result<HashMap<_, _>>>()?;
+    let mut sanctions: HashMap<SiteId, HashMap<AuthorKey, Option<Timestamp>>> = HashMap::new();
+    let found = sqlx::query("SELECT site_id, author_key, until_ms FROM sanctions");
+    for row in found.fetch_all(&mut *snapshot).await? {
+        let author = AuthorKey::from_bytes(rows::bytes(&row, "author_key")?);
+        let until = rows::optional_time(&row, "until_ms")?;
+        sanctions.entry(rows::site(&row)?).or_default().insert(author, until);
+    }
     snapshot.rollback().await?;
-    Ok(Some(DirectorySnapshot { version, sites, keys }))
+    Ok(Some(DirectorySnapshot { version, sites, keys, sanctions }))
 }
 
 pub(super) async fn put_site(database: &Database, site: &Site) -> sqlx::Result<bool> {
@@ -130,8 +137,14 @@ pub(super) async fn keys(database: &Database, site: Option<&SiteId>) -> sqlx::Re
 }
 
 async fn commit_change(mut transaction: Transaction<'static, Sqlite>) -> sqlx::Result<()> {
-    sqlx::query("UPDATE directory_version SET version = version + 1").execute(&mut *transaction).await?;
+    raise_version(&mut transaction).await?;
     transaction.commit().await
+}
+
+/// Part of every transaction that changes the directory.
+pub(super) async fn raise_version(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("UPDATE directory_version SET version = version + 1").execute(connection).await?;
+    Ok(())
 }
 
 fn stored_site(row: &SqliteRow) -> sqlx::Result<Site> {

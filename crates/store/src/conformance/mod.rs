@@ -6,6 +6,7 @@
 //! To add a case: an `async fn(Case)` in the file of its use case, and its name in `CASES`.
 
 mod accounts;
+mod auditing;
 mod authors;
 mod builders;
 mod deciding;
@@ -15,6 +16,7 @@ mod reading;
 mod recording;
 mod redressing;
 mod reporting;
+mod reviewing;
 mod rule_effects;
 mod rule_sets;
 mod tenants;
@@ -55,6 +57,25 @@ const CASES: &[(&str, Run)] = cases![
     deciding::an_edit_after_a_decision_is_judged_anew,
     deciding::a_decision_about_something_else_is_refused,
     deciding::concurrent_decisions_are_applied_one_after_the_other,
+    reviewing::every_comment_waits_in_the_queue_of_its_standing,
+    reviewing::queues_are_ordered_by_priority_then_age_and_stay_stable,
+    reviewing::filters_narrow_a_queue_and_its_count,
+    reviewing::a_bulk_decision_applies_what_it_can_once,
+    reviewing::a_decision_about_what_changed_meanwhile_is_refused,
+    reviewing::undo_restores_what_was,
+    reviewing::an_undo_is_refused_whole,
+    reviewing::a_claim_is_a_lease,
+    reviewing::of_fifty_who_decide_at_once_one_does,
+    reviewing::decisions_are_listed_newest_first_in_pages,
+    reviewing::a_campaign_is_the_same_text_and_its_variants,
+    reviewing::a_conversation_is_shown_around_a_comment,
+    reviewing::an_authors_history_is_shown,
+    reviewing::notes_are_kept_in_order,
+    reviewing::sanctions_reach_the_directory_and_expire,
+    reviewing::filters_are_somebodys_or_everybodys,
+    reviewing::only_what_stands_counts_for_rules,
+    auditing::what_moderators_do_is_in_the_log,
+    auditing::entries_of_many_at_once_form_one_chain,
     withdrawing::a_withdrawn_comment_is_gone_for_readers,
     withdrawing::withdrawn_stays_withdrawn_when_a_newer_revision_arrives,
     withdrawing::a_batch_tells_applied_from_duplicate_and_unknown,

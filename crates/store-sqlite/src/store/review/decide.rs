@@ -4,29 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    Claim, DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry,
-    refusal,
+    DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry, refusal,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::cases::{self, Held};
+use super::claims;
+use super::records::decisions_where;
 use crate::database::Database;
 use crate::rows;
 use crate::store::redress::{appeals, reports};
 use crate::store::{ROWS_AT_ONCE, audit, comments, events};
-
-/// Columns of a decision about one comment.
-macro_rules! decisions_where {
-    ($which:literal) => {
-        concat!(
-            "SELECT decision, site_id, comment_id, revision, kind, actor_id,
-                    coalesce(actor_name, moderator) AS actor_name, guideline, message, note, decide_time_ms,
-                    waited_ms, undo_until_ms, undone_time_ms, undone_by_id, undone_by_name, version, before
-             FROM decisions WHERE ",
-            $which
-        )
-    };
-}
 
 /// Applies a decision to each of its targets, all in one transaction, or says why not.
 pub(super) async fn decide(
@@ -44,7 +32,7 @@ pub(super) async fn decide(
     let repeated = !made.is_empty();
     let held = cases::read(&mut transaction, site, &ids).await?;
     let settled = settled(&mut transaction, site, &ids).await?;
-    let claims = claims(&mut transaction, site, &ids, decision.decide_time).await?;
+    let claims = claims::live(&mut transaction, site, &ids, decision.decide_time).await?;
     let appealed: Vec<&CommentId> =
         held.values().filter(|held| held.case.appealed).map(|held| &held.id).collect();
     let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
@@ -176,32 +164,6 @@ async fn settled(
         Ok((record.comment.comment.clone(), (record, row.try_get("version")?)))
     };
     found.iter().map(by_id).collect()
-}
-
-/// Live claims of these comments.
-pub(super) async fn claims(
-    connection: &mut SqliteConnection,
-    site: &SiteId,
-    ids: &[&CommentId],
-    now: Timestamp,
-) -> sqlx::Result<HashMap<CommentId, Claim>> {
-    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-    let found = sqlx::query(
-        "SELECT comment_id, holder_id, holder_name, claim_time_ms, expire_time_ms FROM claims
-         WHERE site_id = ?1 AND comment_id IN (SELECT value FROM json_each(?2)) AND expire_time_ms > ?3",
-    )
-    .bind(site.as_str())
-    .bind(rows::to_json(&ids)?)
-    .bind(now.as_millis())
-    .fetch_all(connection)
-    .await?;
-    let mut claims = HashMap::with_capacity(found.len());
-    for row in &found {
-        if let Some(claim) = rows::claim(row)? {
-            claims.insert(rows::comment_id(row)?, claim);
-        }
-    }
-    Ok(claims)
 }
 
 /// Keeps the decision about each comment.

@@ -1,0 +1,90 @@
+//! Decisions as they are kept, and moderators' notes.
+
+use moderato_domain::{CommentName, SiteId};
+use moderato_store::{DecisionFilter, DecisionPosition, DecisionRecord, EventKind, Note};
+use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+
+use super::cases;
+use crate::changes::publish;
+use crate::rows;
+
+/// Columns of a decision about one comment.
+macro_rules! decisions_where {
+    ($which:literal) => {
+        concat!(
+            "SELECT decision, site_id, comment_id, revision, kind, actor_id,
+                    coalesce(actor_name, moderator) AS actor_name, guideline, message, note, decide_time_ms,
+                    waited_ms, undo_until_ms, undone_time_ms, undone_by_id, undone_by_name, version, before
+             FROM decisions WHERE ",
+            $which
+        )
+    };
+}
+pub(super) use decisions_where;
+
+const NOTES: &str = "
+    SELECT site_id, comment_id, actor_id, actor_name, text, time_ms FROM notes
+    WHERE site_id = $1 AND comment_id = $2 ORDER BY note_id";
+
+const ADD_NOTE: &str = "
+    INSERT INTO notes (site_id, comment_id, actor_id, actor_name, text, time_ms)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// By one of `decisions_by_comment`, `decisions_by_actor` and `decisions_by_site`.
+pub(super) async fn newest_first(
+    pool: &PgPool,
+    site: &SiteId,
+    filter: &DecisionFilter,
+    after: Option<&DecisionPosition>,
+    limit: u32,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let mut query = QueryBuilder::<Postgres>::new(decisions_where!("site_id = "));
+    query.push_bind(site.as_str());
+    if let Some(comment) = &filter.comment {
+        query.push(" AND comment_id = ").push_bind(comment.as_str());
+    }
+    if let Some(actor) = &filter.actor {
+        query.push(" AND actor_id = ").push_bind(actor);
+    }
+    if let Some(DecisionPosition { time, decision, comment }) = after {
+        query.push(" AND (decide_time_ms, decision, comment_id) < (").push_bind(time.as_millis());
+        query.push(", ").push_bind(decision.0).push(", ").push_bind(comment.as_str()).push(")");
+    }
+    query.push(" ORDER BY decide_time_ms DESC, decision DESC, comment_id DESC LIMIT ");
+    query.push_bind(i64::from(limit));
+    query.build().fetch_all(pool).await?.iter().map(rows::decision).collect()
+}
+
+pub(super) async fn add_note(pool: &PgPool, note: &Note) -> sqlx::Result<bool> {
+    let CommentName { site, comment } = &note.comment;
+    let mut transaction = pool.begin().await?;
+    let locked = cases::lock(&mut transaction, site, [comment]).await?;
+    let Some(locked) = locked.get(comment) else { return Ok(false) };
+    sqlx::query(ADD_NOTE)
+        .bind(site.as_str())
+        .bind(comment.as_str())
+        .bind(&note.actor.id)
+        .bind(&note.actor.name)
+        .bind(&note.text)
+        .bind(note.time.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+    let added = locked.change(EventKind::NoteAdded, &locked.case, note.time);
+    publish(&mut transaction, &[added]).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+pub(super) async fn notes(pool: &PgPool, name: &CommentName) -> sqlx::Result<Vec<Note>> {
+    let found =
+        sqlx::query(NOTES).bind(name.site.as_str()).bind(name.comment.as_str()).fetch_all(pool).await?;
+    let note = |row| {
+        Ok(Note {
+            comment: rows::name(row)?,
+            actor: rows::actor(row)?,
+            text: row.try_get("text")?,
+            time: rows::time(row, "time_ms")?,
+        })
+    };
+    found.iter().map(note).collect()
+}
