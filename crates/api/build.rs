@@ -4,11 +4,12 @@ use std::path::Path;
 
 use prost::Message as _;
 
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "moderato/types/v1/types.proto",
     "moderato/ingest/v1/ingest.proto",
     "moderato/query/v1/query.proto",
     "moderato/rules/v1/rules.proto",
+    "moderato/review/v1/review.proto",
     "moderato/internal/v1/internal.proto",
 ];
 

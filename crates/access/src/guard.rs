@@ -80,6 +80,11 @@ impl Caller {
         Err(Refusal::Error(ErrorCode::PermissionDenied, format!("this key is not for sites/{site}")))
     }
 
+    /// What people call the key.
+    pub fn label(&self) -> &str {
+        &self.key.label
+    }
+
     /// The key's site.
     pub fn site(&self) -> &Arc<Site> {
         &self.site

@@ -41,6 +41,9 @@ pub mod pb {
     pub mod rules {
         tonic::include_proto!("moderato.rules.v1");
     }
+    pub mod review {
+        tonic::include_proto!("moderato.review.v1");
+    }
     pub mod internal {
         tonic::include_proto!("moderato.internal.v1");
     }

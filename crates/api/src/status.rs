@@ -22,11 +22,15 @@ pub const fn grpc_code(code: ErrorCode) -> Code {
         ErrorCode::SiteNotFound
         | ErrorCode::CommentNotFound
         | ErrorCode::VerdictNotFound
+        | ErrorCode::DecisionNotFound
         | ErrorCode::RuleSetNotFound => Code::NotFound,
         ErrorCode::ContentConflict => Code::AlreadyExists,
-        ErrorCode::RevisionStale | ErrorCode::AlreadySettled | ErrorCode::RuleSetUnfit => {
-            Code::FailedPrecondition
-        }
+        ErrorCode::RevisionStale
+        | ErrorCode::AlreadySettled
+        | ErrorCode::CommentChanged
+        | ErrorCode::Claimed
+        | ErrorCode::UndoRefused
+        | ErrorCode::RuleSetUnfit => Code::FailedPrecondition,
         ErrorCode::MessageTooLarge | ErrorCode::QueueFull | ErrorCode::Overloaded => Code::ResourceExhausted,
         ErrorCode::QueueUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ShuttingDown => {
             Code::Unavailable

@@ -27,6 +27,15 @@ pub enum ErrorCode {
     RevisionStale,
     /// A human decision or withdrawal already settled this.
     AlreadySettled,
+    /// Something about the comment changed after the caller saw it, such as a report that came in.
+    CommentChanged,
+    /// Somebody else is looking at the comment.
+    Claimed,
+    /// No such decision on this site.
+    DecisionNotFound,
+    /// The decision cannot be taken back: the time has passed, it was undone before, or something was
+    /// decided or edited since. Nothing changed.
+    UndoRefused,
     /// No such rule set.
     RuleSetNotFound,
     /// The rule set does not compile with this release or fails its own tests, or there is none to
@@ -52,7 +61,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedMessage,
         Self::MessageTooLarge,
         Self::InvalidFields,
@@ -65,6 +74,10 @@ impl ErrorCode {
         Self::ContentConflict,
         Self::RevisionStale,
         Self::AlreadySettled,
+        Self::CommentChanged,
+        Self::Claimed,
+        Self::DecisionNotFound,
+        Self::UndoRefused,
         Self::RuleSetNotFound,
         Self::RuleSetUnfit,
         Self::TokenInvalid,
@@ -92,6 +105,10 @@ impl ErrorCode {
             Self::ContentConflict => "CONTENT_CONFLICT",
             Self::RevisionStale => "REVISION_STALE",
             Self::AlreadySettled => "ALREADY_SETTLED",
+            Self::CommentChanged => "COMMENT_CHANGED",
+            Self::Claimed => "CLAIMED",
+            Self::DecisionNotFound => "DECISION_NOT_FOUND",
+            Self::UndoRefused => "UNDO_REFUSED",
             Self::RuleSetNotFound => "RULE_SET_NOT_FOUND",
             Self::RuleSetUnfit => "RULE_SET_UNFIT",
             Self::TokenInvalid => "TOKEN_INVALID",

@@ -45,8 +45,8 @@ pub use redress::{
 pub use review::{
     AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecideRefusal, Decided,
     DecisionFilter, DecisionPosition, DecisionRecord, Met, Note, PARENTS_SHOWN, QueueCount, QueueFilter,
-    QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter, UndoError,
-    WaitingText, campaign_of, refusal,
+    QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter, UNDO_WINDOW,
+    UndoError, WaitingText, campaign_of, refusal,
 };
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,

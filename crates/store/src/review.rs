@@ -138,6 +138,9 @@ pub const CAMPAIGN_COUNTED: u32 = 100;
 /// How long a claim holds without a sign of life.
 pub const CLAIM_LEASE: Duration = Duration::from_mins(2);
 
+/// How long a decision can be undone, and what leaves the house because of it waits.
+pub const UNDO_WINDOW: Duration = Duration::from_mins(5);
+
 /// A lease on an item: somebody is looking at it. It ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

@@ -282,7 +282,9 @@ impl Process {
             door = door.with(moderato_query::service(self.query(kept, doors)), &["process", "store"]);
         }
         if self.config.runs(ServeRole::Console) {
-            door = door.with(moderato_console::service(self.console(kept)), &["process", "store"]);
+            let console = self.console(kept);
+            door = door.with(moderato_console::rule_sets(console.clone()), &["process", "store"]);
+            door = door.with(moderato_console::reviews(console), &["process", "store"]);
         }
         door
     }

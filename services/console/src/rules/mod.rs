@@ -30,6 +30,7 @@ use moderato_domain::Permission;
 pub use desk::{Change, DeskError, RuleDesk};
 pub use draft::{Draft, Mistake, Unfit};
 pub use service::Console;
+pub(crate) use stream::refused;
 
 /// Every RPC of the role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
