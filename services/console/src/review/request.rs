@@ -157,15 +157,14 @@ pub(crate) fn comments(parent: &str, names: &[String]) -> Result<(SiteId, Vec<Co
 /// A decision of `actor` at `now`.
 pub(crate) fn decision(
     site: SiteId,
-    targets: Vec<pb::Target>,
+    targets: &[pb::Target],
     ruling: Option<pb::Ruling>,
     actor: Actor,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
     bounded("targets", targets.len())?;
     let ruling = ruling.ok_or_else(|| wrong("ruling", "REQUIRED", "says what is decided"))?;
-    let targets =
-        targets.into_iter().map(|target| read_target(&site, target)).collect::<Result<Vec<_>, _>>()?;
+    let targets = targets.iter().map(|target| read_target(&site, target)).collect::<Result<Vec<_>, _>>()?;
     Ok(Decision {
         id: decision_id("ruling.decision_id", &ruling.decision_id)?,
         site,
@@ -181,7 +180,7 @@ pub(crate) fn decision(
     })
 }
 
-fn read_target(site: &SiteId, target: pb::Target) -> Result<Target, Refusal> {
+fn read_target(site: &SiteId, target: &pb::Target) -> Result<Target, Refusal> {
     let name = comment("target.comment", &target.comment)?;
     must_be_on("target.comment", &name.site, site)?;
     let revision = Revision::new(target.revision)

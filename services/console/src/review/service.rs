@@ -193,8 +193,8 @@ impl ReviewService for ReviewDesk {
         let pb::DecideCommentRequest { target, ruling } = request.into_inner();
         let name = request::comment("target.comment", target.as_ref().map_or("", |target| &target.comment))?;
         caller.on(&name.site)?;
-        let targets = target.into_iter().collect();
-        let decision = request::decision(name.site, targets, ruling, actor(&caller), self.clock.now())?;
+        let decision =
+            request::decision(name.site, target.as_slice(), ruling, actor(&caller), self.clock.now())?;
         match self.decide(&decision).await?.pop() {
             Some(Decided::Applied(comment)) => Ok(Response::new(pb::DecideCommentResponse {
                 comment: Some(present::comment(comment)),
@@ -213,7 +213,7 @@ impl ReviewService for ReviewDesk {
         let pb::BatchDecideCommentsRequest { parent, targets, ruling, validate_only } = request.into_inner();
         let site = request::site(&parent)?;
         caller.on(&site)?;
-        let decision = request::decision(site, targets, ruling, actor(&caller), self.clock.now())?;
+        let decision = request::decision(site, &targets, ruling, actor(&caller), self.clock.now())?;
         let outcomes =
             if validate_only { self.foresee(&decision).await? } else { self.decide(&decision).await? };
         let mut results = Vec::with_capacity(outcomes.len());
