@@ -435,13 +435,14 @@ impl ReviewCase {
         Self { appealed: true, wait_since, ..self }
     }
 
-    /// After a decision of this kind was taken back, which had found it as `before`. What readers and
-    /// authors brought up since stays open.
+    /// After a decision of this kind was taken back, which had found it as `before`; so many reports
+    /// are open again. What readers and authors brought up since stays open.
     #[must_use]
-    pub fn undone(self, kind: DecisionKind, before: Self) -> Self {
-        let answered = if kind.settles() { before.reports } else { 0 };
+    pub fn undone(self, kind: DecisionKind, before: Self, reopened: u32) -> Self {
+        let since = if before.queue().is_none() && self.reports > 0 { self } else { before };
         Self {
-            reports: self.reports.saturating_add(answered),
+            wait_since: since.wait_since,
+            reports: self.reports.saturating_add(reopened),
             appealed: self.appealed || (kind.settles() && before.appealed),
             ..before
         }

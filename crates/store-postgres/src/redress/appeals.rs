@@ -150,7 +150,6 @@ const REOPEN: &str = "
     WHERE d.decision = r.decision AND d.site_id = r.site_id AND d.comment_id = r.comment_id";
 
 /// Opens again what a decision answered, because it is undone.
-#[expect(dead_code, reason = "undoing calls it")]
 pub(crate) async fn reopen(
     transaction: &mut PgConnection,
     site: &SiteId,

@@ -185,7 +185,6 @@ const REOPEN: &str = "
     SELECT comment_id, count(*) AS reports FROM reopened GROUP BY comment_id";
 
 /// Opens again what a decision answered, because it is undone; how many reports of which comment.
-#[expect(dead_code, reason = "undoing calls it")]
 pub(crate) async fn reopen(
     transaction: &mut PgConnection,
     site: &SiteId,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use moderato_domain::{Actor, CommentId, DecisionId, SiteId, State, Timestamp};
+use moderato_domain::{Actor, CommentId, DecisionId, DecisionKind, SiteId, State, Timestamp};
 use moderato_store::{DecisionRecord, EventKind, ReviewCase, StoredComment, UndoError, undo_entry};
 use sqlx::types::Json;
 use sqlx::{PgPool, Row};
@@ -11,6 +11,7 @@ use super::cases::{self, Locked};
 use super::records::decisions_where;
 use crate::changes::{column, publish};
 use crate::error::unreadable;
+use crate::redress::{appeals, reports};
 use crate::{audit, rows};
 
 const PARTS: &str = decisions_where!("decision = $1 AND site_id = $2 ORDER BY comment_id");
@@ -56,7 +57,7 @@ pub(super) async fn undo(
     if first.undo_until < now {
         return Ok(Err(UndoError::TooLate(first.undo_until)));
     }
-    let mut restored: Vec<(&Locked, ReviewCase)> = Vec::with_capacity(parts.len());
+    let mut found: Vec<(&Locked, DecisionKind, ReviewCase)> = Vec::with_capacity(parts.len());
     for (part, before) in &parts {
         let id = &part.comment.comment;
         let untouched = |locked: &&Locked| {
@@ -65,13 +66,23 @@ pub(super) async fn undo(
                 && !since.contains(id.as_str())
         };
         if let Some(locked) = locked.get(id).filter(untouched) {
-            restored.push((locked, locked.case.undone(part.kind, *before)));
+            found.push((locked, part.kind, *before));
         }
     }
-    if restored.len() < parts.len() {
-        return Ok(Err(UndoError::Overtaken(parts.len() - restored.len())));
+    if found.len() < parts.len() {
+        return Ok(Err(UndoError::Overtaken(parts.len() - found.len())));
     }
 
+    let asked: Vec<&CommentId> = ids.iter().collect();
+    let reopened = reports::reopen(&mut transaction, site, decision, &asked).await?;
+    appeals::reopen(&mut transaction, site, decision, &asked).await?;
+    let restored: Vec<(&Locked, ReviewCase)> = found
+        .into_iter()
+        .map(|(locked, kind, before)| {
+            let reports = reopened.get(&locked.name.comment).copied().unwrap_or(0);
+            (locked, locked.case.undone(kind, before, reports))
+        })
+        .collect();
     cases::put(&mut transaction, site, &restored, now).await?;
     of_decision(UNDO)
         .bind(now.as_millis())

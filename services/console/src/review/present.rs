@@ -36,6 +36,8 @@ pub(crate) fn comment(comment: StoredComment) -> types::Comment {
         accept_time: Some(to_timestamp(comment.accept_time)),
         update_time: Some(to_timestamp(comment.update_time)),
         etag: format!("v{}", comment.version),
+        // It is for platforms to show to the author.
+        author_status_uri: String::new(),
     }
 }
 
@@ -135,6 +137,7 @@ pub(crate) fn refusal(refusal: &DecideRefusal) -> Refusal {
             (ErrorCode::AlreadySettled, "read it again; decide without etag to overrule")
         }
         DecideRefusal::Changed => (ErrorCode::CommentChanged, "read it again and decide with its new etag"),
+        DecideRefusal::OwnDecision => (ErrorCode::PermissionDenied, "leave it to another moderator"),
         DecideRefusal::Claimed(_) => (ErrorCode::Claimed, "wait, or decide with over_claim"),
     };
     Refusal::Error(code, format!("{refusal}: {what_to_do}"))

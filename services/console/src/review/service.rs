@@ -67,6 +67,8 @@ impl ReviewDesk {
                 state: item.comment.state,
                 settled: None,
                 claim: item.claim.as_ref(),
+                // Whose decision an appeal is against shows when it is answered.
+                own_appeal: false,
             };
             foreseen.push(match refusal(decision, target, &met) {
                 Some(refusal) => Decided::Refused(refusal),

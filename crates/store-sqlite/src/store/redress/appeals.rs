@@ -153,7 +153,6 @@ const REOPEN: &str = "
     WHERE site_id = ?1 AND comment_id IN (SELECT value FROM json_each(?2)) AND resolution = ?3";
 
 /// Opens again what a decision answered, because it is undone.
-#[expect(dead_code, reason = "undoing calls it")]
 pub(crate) async fn reopen(
     connection: &mut SqliteConnection,
     site: &SiteId,

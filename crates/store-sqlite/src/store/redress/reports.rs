@@ -175,7 +175,6 @@ const REOPEN: &str = "
     RETURNING comment_id";
 
 /// Opens again what a decision answered, because it is undone; how many reports of which comment.
-#[expect(dead_code, reason = "undoing calls it")]
 pub(crate) async fn reopen(
     connection: &mut SqliteConnection,
     site: &SiteId,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use moderato_domain::{Actor, CommentId, DecisionId, SiteId, State, Timestamp};
+use moderato_domain::{Actor, CommentId, DecisionId, DecisionKind, SiteId, State, Timestamp};
 use moderato_store::{DecisionRecord, EventKind, ReviewCase, StoredComment, UndoError, undo_entry};
 use sqlx::sqlite::SqliteRow;
 
@@ -10,6 +10,7 @@ use super::cases::{self, Held};
 use super::records::decisions_where;
 use crate::database::Database;
 use crate::rows;
+use crate::store::redress::{appeals, reports};
 use crate::store::{audit, comments, events};
 
 pub(super) async fn undo(
@@ -48,7 +49,7 @@ pub(super) async fn undo(
 
     let ids: Vec<&CommentId> = parts.iter().map(|(part, _)| &part.comment.comment).collect();
     let held = cases::read(&mut transaction, site, &ids).await?;
-    let mut restored: Vec<(&Held, ReviewCase)> = Vec::with_capacity(parts.len());
+    let mut found: Vec<(&Held, DecisionKind, ReviewCase)> = Vec::with_capacity(parts.len());
     for (part, before) in &parts {
         let id = &part.comment.comment;
         let untouched = |held: &&Held| {
@@ -57,13 +58,22 @@ pub(super) async fn undo(
                 && !since.contains(id.as_str())
         };
         if let Some(held) = held.get(id).filter(untouched) {
-            restored.push((held, held.case.undone(part.kind, *before)));
+            found.push((held, part.kind, *before));
         }
     }
-    if restored.len() < parts.len() {
-        return Ok(Err(UndoError::Overtaken(parts.len() - restored.len())));
+    if found.len() < parts.len() {
+        return Ok(Err(UndoError::Overtaken(parts.len() - found.len())));
     }
 
+    let reopened = reports::reopen(&mut transaction, site, decision, &ids).await?;
+    appeals::reopen(&mut transaction, site, decision, &ids).await?;
+    let restored: Vec<(&Held, ReviewCase)> = found
+        .into_iter()
+        .map(|(held, kind, before)| {
+            let reports = reopened.get(&held.id).copied().unwrap_or(0);
+            (held, held.case.undone(kind, before, reports))
+        })
+        .collect();
     cases::put(&mut transaction, site, &restored, now).await?;
     sqlx::query(
         "UPDATE decisions SET undone_time_ms = ?3, undone_by_id = ?4, undone_by_name = ?5
