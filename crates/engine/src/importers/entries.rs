@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use moderato_domain::Email;
+
 use crate::rules::lists::domain_key;
 use crate::text::fold::folded;
 
@@ -236,11 +238,11 @@ pub(super) fn address(text: &str) -> Option<String> {
     Some(format!("{}/{}", Ipv4Addr::from(octets), parts.len() * 8))
 }
 
-/// A whole mail address.
+/// A whole mail address, as a list of authors takes it, of a domain that there can be.
 fn person(text: &str) -> Option<String> {
-    let (local, domain) = text.split_once('@')?;
-    let fits = !local.is_empty() && !text.contains(char::is_whitespace) && host(domain).is_some();
-    fits.then(|| text.to_lowercase())
+    let (_, domain) = text.split_once('@')?;
+    host(domain)?;
+    Some(Email::parse(text)?.normalized())
 }
 
 /// The host of a web address or a bare host under a known ending.
@@ -267,6 +269,7 @@ mod tests {
             ("10.*", Entry::Address("10.0.0.0/8".into())),
             ("2001:db8::/32", Entry::Address("2001:db8::/32".into())),
             ("Someone@Mail.Example.com", Entry::Person("someone@mail.example.com".into())),
+            ("some,one@mail.example.com", Entry::Words("some,one@mail.example.com".into())),
             ("https://www.pills.example.com/buy?x", Entry::Host("pills.example.com".into())),
             ("Cheap Pills", Entry::Words("cheap pills".into())),
             ("ONLINE", Entry::Everyday("online".into())),
