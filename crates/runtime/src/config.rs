@@ -23,7 +23,7 @@ use moderato_domain::MissingPolicy;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use load::{ConfigError, OTHER_VARIABLES, Sources};
-pub use secret::SecretUrl;
+pub use secret::{SecretText, SecretUrl};
 
 /// What a process is configured to do. Built by [`Sources::load`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub console: Console,
     /// Mails to authors and moderators.
     pub mail: Mail,
+    /// The organisation's identity provider.
+    pub oidc: Oidc,
     /// What is known before judging.
     pub facts: Facts,
     /// Public block lists of addresses.
@@ -76,6 +78,7 @@ impl Default for Config {
             query: Query::default(),
             console: Console::default(),
             mail: Mail::default(),
+            oidc: Oidc::default(),
             facts: Facts::default(),
             block_lists: BlockLists::default(),
             rules: Rules::default(),
@@ -335,6 +338,25 @@ pub struct Mail {
     pub smtp: Option<SecretUrl>,
     /// Whom mails come from.
     pub from: String,
+}
+
+/// The organisation's identity provider (OpenID Connect), for signing in to the pages: off without
+/// `issuer`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Oidc {
+    /// The provider, exactly as it names itself.
+    #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
+    pub issuer: Option<String>,
+    /// Who this installation is there.
+    pub client_id: String,
+    /// Its password there; none: PKCE alone.
+    #[serde(deserialize_with = "none_if_empty", serialize_with = "empty_if_none")]
+    pub client_secret: Option<SecretText>,
+    /// The claim that lists a person's groups or roles.
+    pub roles_claim: String,
+    /// What must stand in it for a person to get in; nothing, if empty.
+    pub required_role: String,
 }
 
 /// What is known before judging.

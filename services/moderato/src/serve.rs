@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use moderato_access::Passwords;
+use moderato_console::web::oidc::{OidcOptions, Provider};
 use moderato_console::web::{Web, WebOptions};
 use moderato_console::{ConsoleDeps, PeopleDesk, RuleDesk};
 use moderato_domain::{SystemClock, SystemIds};
@@ -353,6 +354,18 @@ impl Process {
         ))
     }
 
+    fn oidc(&self) -> Option<Provider> {
+        let configured = &self.config.oidc;
+        let secret = configured.client_secret.as_ref();
+        Some(Provider::new(OidcOptions {
+            issuer: configured.issuer.clone()?,
+            client_id: configured.client_id.clone(),
+            client_secret: secret.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+            roles_claim: configured.roles_claim.clone(),
+            required_role: configured.required_role.clone(),
+        }))
+    }
+
     fn web(&self, kept: &Kept, doors: announce::Doors) -> Web {
         let options = &self.config.console;
         let public_url = announce::public_url(&self.config, doors);
@@ -362,6 +375,7 @@ impl Process {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             passwords: Passwords::default(),
+            oidc: self.oidc(),
             shutdown: self.shutdown.clone(),
             options: WebOptions {
                 secure: public_url.starts_with("https://"),

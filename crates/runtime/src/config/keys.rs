@@ -26,6 +26,8 @@ impl Key {
 #[derive(Debug)]
 pub(super) enum Accepts {
     Text,
+    /// A text that is not repeated in errors.
+    Secret,
     Path,
     Address,
     Url(&'static [&'static str]),
@@ -43,7 +45,9 @@ pub(super) enum Accepts {
     Roles,
 }
 
-use Accepts::{Address, Count, Domains, Flag, OneOf, OptionalAddress, Origin, Path, Roles, Text, Url};
+use Accepts::{
+    Address, Count, Domains, Flag, OneOf, OptionalAddress, Origin, Path, Roles, Secret, Text, Url,
+};
 
 /// What follows from facts that cannot be had.
 const MISSING: Accepts = OneOf(&["open", "hold", "closed"]);
@@ -85,6 +89,11 @@ pub(super) const KEYS: &[Key] = &[
     Key { path: "console.undo_s", accepts: Count { min: 1, max: 3600 } },
     Key { path: "mail.smtp", accepts: Url(&["smtp", "smtps"]) },
     Key { path: "mail.from", accepts: Text },
+    Key { path: "oidc.issuer", accepts: Url(&["https", "http"]) },
+    Key { path: "oidc.client_id", accepts: Text },
+    Key { path: "oidc.client_secret", accepts: Secret },
+    Key { path: "oidc.roles_claim", accepts: Text },
+    Key { path: "oidc.required_role", accepts: Text },
     Key { path: "facts.missing", accepts: MISSING },
     Key { path: "block_lists.zones", accepts: Domains },
     Key { path: "block_lists.name_server", accepts: OptionalAddress },
@@ -100,7 +109,7 @@ impl Accepts {
     /// In words, for "expected …".
     pub(super) fn describe(&self) -> String {
         match self {
-            Text => "text in quotes".to_owned(),
+            Text | Secret => "text in quotes".to_owned(),
             Path => "a path in quotes".to_owned(),
             Address => "an address with a port, such as \"127.0.0.1:50051\" or \"[::]:50051\"".to_owned(),
             Url(schemes) => format!("an address that starts with {}://, or \"\"", schemes.join(":// or ")),
@@ -120,7 +129,7 @@ impl Accepts {
     /// Whether a value from the file fits.
     pub(super) fn fits(&self, value: &Value) -> bool {
         match self {
-            Text => value.is_str(),
+            Text | Secret => value.is_str(),
             Path => value.as_str().is_some_and(|text| !text.contains('\0')),
             Address => value.as_str().is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Url(schemes) => value.as_str().is_some_and(|url| {
@@ -158,7 +167,7 @@ impl Accepts {
 
     /// Whether a wrong value can be repeated in an error: not if it may hold a password.
     pub(super) const fn may_be_shown(&self) -> bool {
-        !matches!(self, Url(_))
+        !matches!(self, Url(_) | Secret)
     }
 }
 

@@ -189,6 +189,15 @@ fn complete(config: &Config) -> Result<(), ConfigError> {
         (None, None, Some(_)) => {
             incomplete("tls.client_ca asks callers for certificates, which needs tls.cert and tls.key")
         }
+        _ if config.oidc.issuer.is_some() && config.oidc.client_id.is_empty() => {
+            incomplete("oidc.issuer is set but oidc.client_id, who this installation is there, is not")
+        }
+        _ if config.oidc.issuer.is_some() && config.console.public_url.is_none() => incomplete(
+            "oidc.issuer is set but console.public_url, where the provider sends people back, is not",
+        ),
+        _ if !config.oidc.required_role.is_empty() && config.oidc.roles_claim.is_empty() => {
+            incomplete("oidc.required_role is set but oidc.roles_claim, where it would stand, is not")
+        }
         _ if config.rules.guidelines.is_some() && config.rules.file.is_none() => {
             incomplete("rules.guidelines is set but rules.file, which cites them, is not")
         }

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use moderato_access::NewPassword;
-use moderato_domain::{DisplayName, Preferences, Theme, Timestamp};
+use moderato_domain::{DisplayName, Preferences, Theme};
 use moderato_store::{AccountKey, Attempt, AttemptLimit, EndSessions, SecretHash, UserChange};
 use serde::Deserialize;
 use serde_json::json;
@@ -23,6 +23,7 @@ use super::problem::Problem;
 use super::session::{self, SignedIn};
 use super::shell::{Shell, page};
 use super::sign_in::busy;
+use super::words::ago;
 
 /// Wrong old passwords without a wait: a session that was left open is no place to guess.
 const PASSWORDS: (u32, std::time::Duration) = (5, std::time::Duration::from_mins(15));
@@ -206,17 +207,4 @@ fn parse_id(text: &str) -> Option<SecretHash> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
     }
     Some(SecretHash(id))
-}
-
-/// How long ago, roughly.
-pub(super) fn ago(time: Timestamp, now: Timestamp) -> String {
-    let minutes = now.since(time).as_secs() / 60;
-    match minutes {
-        0 => "just now".to_owned(),
-        1 => "a minute ago".to_owned(),
-        2..60 => format!("{minutes} minutes ago"),
-        60..120 => "an hour ago".to_owned(),
-        120..2880 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
-    }
 }

@@ -151,7 +151,8 @@ pub fn sign_in_path(next: Option<&str>) -> String {
     }
 }
 
-fn next_pair(next: &str) -> String {
+/// A path as the question of a sign-in.
+pub(super) fn next_pair(next: &str) -> String {
     // A pair of texts cannot fail to be written.
     serde_html_form::to_string([("next", next)]).unwrap_or_default()
 }

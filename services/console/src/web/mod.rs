@@ -10,9 +10,12 @@
 //! | `problem` | what went wrong, in words for a person |
 //! | `start` | choosing a site |
 //! | `sign_in` | signing in and out |
+//! | `oidc` | signing in with the organisation's identity provider |
 //! | `link` | what one-time links open: the first person, an invitation, another password |
 //! | `account` | one's own name, password, sessions |
 //! | `settings` | how a person likes to work: keys, and what spares them |
+//! | `people` | the people of a site |
+//! | `audit` | the audit log |
 //! | `client` | from where, and with what, a request came |
 //! | `author` | what authors of comments see, without an account |
 //! | `queue` | what waits: the list of a queue, and what became of it since |
@@ -33,6 +36,7 @@
 
 mod account;
 mod act;
+mod audit;
 mod author;
 mod client;
 pub mod csrf;
@@ -43,6 +47,8 @@ mod held;
 mod item;
 mod keys;
 mod link;
+pub mod oidc;
+mod people;
 pub mod problem;
 mod queue;
 pub mod session;
@@ -86,6 +92,8 @@ pub struct Web {
     pub ids: Arc<dyn Ids>,
     /// Checks passwords.
     pub passwords: Passwords,
+    /// The organisation's identity provider, if people sign in with one.
+    pub oidc: Option<oidc::Provider>,
     /// Ends live updates.
     pub shutdown: Shutdown,
     /// How the pages are reached and how long sessions live.
@@ -128,9 +136,12 @@ pub fn router(web: Web) -> Router {
         .merge(shell::routes())
         .merge(start::routes())
         .merge(sign_in::routes())
+        .merge(oidc::routes())
         .merge(link::routes())
         .merge(account::routes())
         .merge(author::routes())
+        .merge(people::routes())
+        .merge(audit::routes())
         .merge(settings::routes())
         .merge(queue::routes())
         .merge(item::routes())

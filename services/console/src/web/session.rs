@@ -251,7 +251,12 @@ const fn cookie_name(options: &WebOptions) -> &'static str {
 }
 
 fn cookie(value: &str, age: Duration, options: &WebOptions) -> HeaderValue {
-    let cookie = Cookie::build((cookie_name(options), value))
+    set_cookie(cookie_name(options), value, age, options)
+}
+
+/// A cookie that no script can read and no other site can send along with a form.
+pub(super) fn set_cookie(name: &str, value: &str, age: Duration, options: &WebOptions) -> HeaderValue {
+    let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .secure(options.secure)

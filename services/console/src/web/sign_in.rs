@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Web;
 use super::client::Client;
-use super::form::{Asked, Fields, Posted, own_path};
+use super::form::{Asked, Fields, Posted, next_pair, own_path};
 use super::problem::Problem;
 use super::session::{self, SignedIn};
 use super::shell::{Shell, page};
@@ -48,6 +48,8 @@ struct SignInPage<'p> {
     mail: &'p str,
     next: &'p str,
     refusal: Option<&'p str>,
+    /// Where to sign in with the identity provider instead, if there is one.
+    elsewhere: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,7 +75,22 @@ async fn form(
     if SignedIn::look_up(request.headers(), &web).await?.is_some() {
         return Ok(Redirect::to(if next.is_empty() { "/" } else { next }).into_response());
     }
-    page(&SignInPage { shell: Shell::plain(), mail: "", next, refusal: None })
+    page(&SignInPage {
+        shell: Shell::plain(),
+        mail: "",
+        next,
+        refusal: None,
+        elsewhere: elsewhere(next, &web),
+    })
+}
+
+fn elsewhere(next: &str, web: &Web) -> Option<String> {
+    web.oidc.as_ref()?;
+    Some(if next.is_empty() {
+        "/sign-in/oidc".to_owned()
+    } else {
+        format!("/sign-in/oidc?{}", next_pair(next))
+    })
 }
 
 async fn sign_in(State(web): State<Arc<Web>>, request: Request) -> Result<Response, Problem> {
@@ -84,7 +101,13 @@ async fn sign_in(State(web): State<Arc<Web>>, request: Request) -> Result<Respon
     let Credentials { mail, password, next } = fields.parse()?;
     let next = own_path(&next).unwrap_or_default();
     let again = |status: StatusCode, refusal: &str| -> Result<Response, Problem> {
-        let shown = SignInPage { shell: Shell::plain(), mail: &mail, next, refusal: Some(refusal) };
+        let shown = SignInPage {
+            shell: Shell::plain(),
+            mail: &mail,
+            next,
+            refusal: Some(refusal),
+            elsewhere: elsewhere(next, &web),
+        };
         Ok((status, page(&shown)?).into_response())
     };
 

@@ -1,0 +1,308 @@
+//! The people of a site, for its admins: inviting, roles, and what ends somebody's access.
+//!
+//! An admin changes what people are on the admin's own site. What concerns a whole account (a link that
+//! sets its password, disabling it, ending its sessions) is for who governs all of it: an operator, or an
+//! admin of every site that the person works on. Otherwise an admin of one site could become the admin
+//! of another.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use moderato_domain::{DisplayName, Email, Permission, Role, SiteId, User, UserId};
+use moderato_store::Account;
+use serde::Deserialize;
+
+use super::Web;
+use super::form::{Asked, Posted};
+use super::link::sentence;
+use super::problem::Problem;
+use super::session::{SignedIn, SiteDoor};
+use super::shell::{Shell, page};
+use crate::{Invitation, PeopleError};
+
+/// People on one page.
+const PAGE: u32 = 100;
+
+pub(super) fn routes() -> Router<Arc<Web>> {
+    Router::new()
+        .route("/sites/{site}/people", get(people))
+        .route("/sites/{site}/people/invite", post(invite))
+        .route("/sites/{site}/people/{user}/role", post(set_role))
+        .route("/sites/{site}/people/{user}/link", post(make_link))
+        .route("/sites/{site}/people/{user}/disable", post(disable))
+        .route("/sites/{site}/people/{user}/sessions", post(end_sessions))
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct PeoplePage {
+    shell: Shell,
+    csrf: String,
+    site: SiteId,
+    people: Vec<Listed>,
+    /// The address after which the next page begins.
+    more: Option<String>,
+    refusal: Option<String>,
+    mail: String,
+    name: String,
+}
+
+/// A person as the list shows them.
+struct Listed {
+    id: UserId,
+    name: String,
+    mail: String,
+    role: Option<Role>,
+    state: &'static str,
+    is_disabled: bool,
+    /// Whether the person who looks may act on the whole account.
+    is_governed: bool,
+    is_self: bool,
+}
+
+impl Listed {
+    fn is(&self, role: Role) -> bool {
+        self.role == Some(role)
+    }
+}
+
+/// A link to be handed on.
+#[derive(Template)]
+#[template(path = "people_link.html")]
+struct LinkShown {
+    shell: Shell,
+    site: SiteId,
+    name: String,
+    mail: String,
+    url: String,
+    hours: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Question {
+    after: String,
+}
+
+async fn people(
+    State(web): State<Arc<Web>>,
+    Path(site): Path<SiteId>,
+    Asked(question): Asked<Question>,
+    signed_in: SignedIn,
+) -> Result<Response, Problem> {
+    let door = signed_in.on(&site, Permission::Configure)?;
+    page(&read(&door, Email::parse(&question.after).as_ref(), &web).await?)
+}
+
+async fn read(door: &SiteDoor, after: Option<&Email>, web: &Web) -> Result<PeoplePage, Problem> {
+    let people = web.store.people(Some(&door.site.id), after, PAGE).await?;
+    let is_full = people.len() == PAGE as usize;
+    Ok(PeoplePage {
+        shell: door.shell(),
+        csrf: door.signed_in.csrf().to_owned(),
+        site: door.site.id.clone(),
+        more: people.last().filter(|_| is_full).map(|last| last.user.mail.as_str().to_owned()),
+        people: people.iter().map(|account| listed(account, door)).collect(),
+        refusal: None,
+        mail: String::new(),
+        name: String::new(),
+    })
+}
+
+fn listed(account: &Account, door: &SiteDoor) -> Listed {
+    let user = &account.user;
+    let has_access = account.password.is_some() || account.identity.is_some();
+    Listed {
+        id: user.id,
+        name: user.display_name.to_string(),
+        mail: user.mail.as_str().to_owned(),
+        role: user.memberships.get(&door.site.id).copied(),
+        state: match (user.disable_time, has_access) {
+            (Some(_), _) => "disabled",
+            (None, false) => "invited",
+            (None, true) => "active",
+        },
+        is_disabled: user.disable_time.is_some(),
+        is_governed: governs(door.signed_in.user(), user),
+        is_self: user.id == door.signed_in.user().id,
+    }
+}
+
+/// Whether `admin` may act on the whole account of `user`.
+fn governs(admin: &User, user: &User) -> bool {
+    let every_site = || user.memberships.keys().all(|site| admin.may(site, Permission::Configure));
+    admin.operator || (!user.operator && every_site())
+}
+
+#[derive(Deserialize)]
+struct InviteForm {
+    mail: String,
+    name: String,
+    role: String,
+}
+
+async fn invite(
+    State(web): State<Arc<Web>>,
+    Path(site): Path<SiteId>,
+    Posted { signed_in, form }: Posted<InviteForm>,
+) -> Result<Response, Problem> {
+    let door = signed_in.on(&site, Permission::Configure)?;
+    let role = parse_role(&form.role)?;
+    let read_form = || -> Result<(Email, DisplayName), String> {
+        let mail = Email::parse(form.mail.trim()).ok_or("This is not a mail address.")?;
+        Ok((mail, DisplayName::parse(&form.name).map_err(|error| sentence(&error))?))
+    };
+    let again = async |refusal: String| {
+        let shown = PeoplePage {
+            refusal: Some(refusal),
+            mail: form.mail.clone(),
+            name: form.name.clone(),
+            ..read(&door, None, &web).await?
+        };
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&shown)?).into_response())
+    };
+    let (mail, display_name) = match read_form() {
+        Ok(fields) => fields,
+        Err(refusal) => return again(refusal).await,
+    };
+    let desk = web.people();
+    // Somebody who works on another site already gets the role here, and no new password.
+    match desk.account_of(&mail).await {
+        Ok(known) if known.user.memberships.contains_key(&site) => {
+            return again("Somebody with this address is here already.".to_owned()).await;
+        }
+        Ok(known) => {
+            desk.set_role(known.user.id, &site, Some(role), &signed_in.actor()).await?;
+            return Ok(back(&site));
+        }
+        Err(PeopleError::Unknown) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let invitation =
+        Invitation { mail, display_name, memberships: vec![(site.clone(), role)], operator: false };
+    let (user, token) = match desk.invite(&invitation, web.options.invite, &signed_in.actor()).await {
+        Ok(invited) => invited,
+        Err(error @ PeopleError::AddressTaken) => return again(sentence(&error)).await,
+        Err(error) => return Err(error.into()),
+    };
+    show_link(&door, &user, token.expose(), &web)
+}
+
+fn show_link(door: &SiteDoor, user: &User, token: &str, web: &Web) -> Result<Response, Problem> {
+    page(&LinkShown {
+        shell: door.shell(),
+        site: door.site.id.clone(),
+        name: user.display_name.to_string(),
+        mail: user.mail.as_str().to_owned(),
+        url: format!("{}/link/{token}", web.options.public_url),
+        hours: web.options.invite.as_secs() / 3600,
+    })
+}
+
+#[derive(Deserialize)]
+struct RoleForm {
+    role: String,
+}
+
+async fn set_role(
+    State(web): State<Arc<Web>>,
+    Path((site, user)): Path<(SiteId, UserId)>,
+    Posted { signed_in, form }: Posted<RoleForm>,
+) -> Result<Response, Problem> {
+    signed_in.on(&site, Permission::Configure)?;
+    let role = if form.role == "none" { None } else { Some(parse_role(&form.role)?) };
+    if user == signed_in.user().id && !signed_in.user().operator {
+        return Err(Problem::forbidden("You cannot change your own role; another admin can."));
+    }
+    member(&site, user, &web).await?;
+    web.people().set_role(user, &site, role, &signed_in.actor()).await?;
+    Ok(back(&site))
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+async fn make_link(
+    State(web): State<Arc<Web>>,
+    Path((site, user)): Path<(SiteId, UserId)>,
+    Posted { signed_in, form: Nothing {} }: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let (door, account) = governed(&signed_in, &site, user, &web).await?;
+    let token = web.people().password_link(&account, web.options.invite, &signed_in.actor()).await?;
+    show_link(&door, &account.user, token.expose(), &web)
+}
+
+#[derive(Deserialize)]
+struct DisableForm {
+    #[serde(default)]
+    undo: bool,
+}
+
+async fn disable(
+    State(web): State<Arc<Web>>,
+    Path((site, user)): Path<(SiteId, UserId)>,
+    Posted { signed_in, form }: Posted<DisableForm>,
+) -> Result<Response, Problem> {
+    governed(&signed_in, &site, user, &web).await?;
+    if user == signed_in.user().id {
+        return Err(Problem::forbidden("You cannot disable yourself; another admin can."));
+    }
+    web.people().set_disabled(user, !form.undo, &signed_in.actor()).await?;
+    Ok(back(&site))
+}
+
+async fn end_sessions(
+    State(web): State<Arc<Web>>,
+    Path((site, user)): Path<(SiteId, UserId)>,
+    Posted { signed_in, form: Nothing {} }: Posted<Nothing>,
+) -> Result<Response, Problem> {
+    governed(&signed_in, &site, user, &web).await?;
+    web.people().end_sessions(user, &signed_in.actor()).await?;
+    Ok(back(&site))
+}
+
+/// A person of the site.
+async fn member(site: &SiteId, user: UserId, web: &Web) -> Result<Account, Problem> {
+    let account = web.people().account(user).await?;
+    if account.user.memberships.contains_key(site) { Ok(account) } else { Err(Problem::not_found()) }
+}
+
+/// A person of the site whose whole account is the admin's business.
+async fn governed(
+    signed_in: &SignedIn,
+    site: &SiteId,
+    user: UserId,
+    web: &Web,
+) -> Result<(SiteDoor, Account), Problem> {
+    let door = signed_in.on(site, Permission::Configure)?;
+    let account = member(site, user, web).await?;
+    if !governs(signed_in.user(), &account.user) {
+        let message = "This person also works where you are no admin; an operator can do this.";
+        return Err(Problem::forbidden(message));
+    }
+    Ok((door, account))
+}
+
+fn parse_role(text: &str) -> Result<Role, Problem> {
+    let role = Role::parse(text).filter(|role| User::ROLES.contains(role));
+    role.ok_or_else(|| Problem::invalid("There is no such role."))
+}
+
+fn back(site: &SiteId) -> Response {
+    Redirect::to(&format!("/sites/{site}/people")).into_response()
+}
+
+impl From<PeopleError> for Problem {
+    fn from(error: PeopleError) -> Self {
+        match error {
+            PeopleError::Unknown => Self::not_found(),
+            PeopleError::AddressTaken | PeopleError::LastOperator => Self::conflict(sentence(&error)),
+            PeopleError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The moderators' pages over real HTTP: who gets in, who stays out, and what hostile requests get.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod forms;
+mod house;
+mod oidc;
+mod people;
+mod provider;
+mod sessions;
+mod sign_in;

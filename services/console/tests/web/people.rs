@@ -1,0 +1,111 @@
+//! The people of a site: invited, promoted, sent away; and admins who reach for more than is theirs.
+
+use moderato_domain::Role;
+use moderato_store::{AccountKey, Accounts as _};
+use reqwest::StatusCode;
+
+use crate::house::{House, PASSWORD, site};
+
+#[tokio::test]
+async fn an_admin_invites_somebody_who_then_moderates() {
+    let house = House::open().await;
+    house.operator().await;
+    let (_, mut ann) = house.person("annika", &[("blog", Role::Admin)]).await;
+    let fields = |mail| [("mail", mail), ("name", "Bob"), ("role", "moderator")];
+    let bad = ann.submit("/sites/blog/people/invite", &fields("no address")).await;
+    assert!(bad.status == StatusCode::UNPROCESSABLE_ENTITY && bad.body.contains("not a mail address"));
+    assert!(bad.body.contains("value=\"Bob\""), "what was typed is kept");
+    let invited = ann.submit("/sites/blog/people/invite", &fields("Bob@example.org")).await;
+    assert_eq!(invited.status, StatusCode::OK, "{}", invited.body);
+    let (_, link) = invited.body.split_once(&format!("value=\"{}", house.base)).unwrap();
+    let link = link.split_once('"').unwrap().0;
+    assert!(ann.get("/sites/blog/people").await.body.contains("invited"));
+    let twice = ann.submit("/sites/blog/people/invite", &fields("bob@EXAMPLE.org")).await;
+    assert!(twice.status == StatusCode::UNPROCESSABLE_ENTITY && twice.body.contains("here already"));
+
+    let mut bob = house.browser();
+    assert!(bob.get(link).await.body.contains("bob@example.org"));
+    bob.post(link, &[("name", "Bobby"), ("password", PASSWORD), ("again", PASSWORD)]).await;
+    assert!(bob.is_in().await);
+    assert_eq!(bob.get(link).await.status, StatusCode::GONE);
+    let forbidden = bob.get("/sites/blog/people").await;
+    assert_eq!((forbidden.status, forbidden.problem()), (StatusCode::FORBIDDEN, "forbidden"));
+    assert!(ann.get("/sites/blog/people").await.body.contains("Bobby"));
+    let log = ann.get("/audit?site=blog").await;
+    assert!(log.body.contains("user.added") && log.body.contains("annika"), "{}", log.body);
+    assert_eq!(ann.get("/audit").await.status, StatusCode::NOT_FOUND, "the whole is for operators");
+}
+
+#[tokio::test]
+async fn other_sites_are_not_told_from_ones_that_do_not_exist() {
+    let house = House::open().await;
+    house.operator().await;
+    let (bob, _) = house.person("bob", &[("news", Role::Moderator)]).await;
+    let (_, mut eve) = house.person("eve", &[("blog", Role::Admin)]).await;
+    let csrf = eve.csrf().await;
+    let id = bob.id.to_string();
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    for path in ["people", "people/invite", &format!("people/{id}/role"), &format!("people/{id}/link")] {
+        let mut seen = Vec::new();
+        for guessed in ["news", "nowhere"] {
+            let path = format!("/sites/{guessed}/{path}");
+            let fields =
+                [("csrf", csrf.as_str()), ("mail", "m@example.org"), ("name", "M"), ("role", "admin")];
+            let answer =
+                if path.ends_with("people") { eve.get(&path).await } else { eve.post(&path, &fields).await };
+            seen.push((answer.status, answer.body));
+        }
+        assert_eq!(seen[0].0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(seen[0], seen[1], "{path}");
+    }
+    assert_eq!(eve.get("/audit?site=news").await.status, StatusCode::NOT_FOUND);
+    // Somebody else's people, through one's own site.
+    for user in [id.as_str(), nobody, "x"] {
+        for act in ["role", "link", "disable", "sessions"] {
+            let path = format!("/sites/blog/people/{user}/{act}");
+            let answer = eve.submit(&path, &[("role", "admin")]).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+    let stored = house.store.account(&AccountKey::Id(bob.id)).await.unwrap().unwrap();
+    assert_eq!(stored.user, bob);
+}
+
+#[tokio::test]
+async fn an_admin_of_one_site_cannot_become_the_admin_of_another() {
+    let house = House::open().await;
+    house.operator().await;
+    let roles = [("blog", Role::Moderator), ("news", Role::Admin)];
+    let (both, mut works_on_both) = house.person("both", &roles).await;
+    let (user, mut eve) = house.person("eve", &[("blog", Role::Admin)]).await;
+    // A link that sets the password would open the other site too.
+    for act in ["link", "disable", "sessions"] {
+        let refused = eve.submit(&format!("/sites/blog/people/{}/{act}", both.id), &[]).await;
+        assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "forbidden"), "{act}");
+    }
+    assert!(works_on_both.is_in().await);
+    // Nor can anybody name a role that is for keys, or raise themselves.
+    let role = async |eve: &mut crate::house::Browser, id: &str, role| {
+        eve.submit(&format!("/sites/blog/people/{id}/role"), &[("role", role)]).await.status
+    };
+    assert_eq!(role(&mut eve, &both.id.to_string(), "ingest").await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(role(&mut eve, &user.id.to_string(), "moderator").await, StatusCode::FORBIDDEN);
+    // What they are on one's own site is one's own business.
+    assert_eq!(role(&mut eve, &both.id.to_string(), "none").await, StatusCode::SEE_OTHER);
+    let stored = house.store.account(&AccountKey::Id(both.id)).await.unwrap().unwrap();
+    assert_eq!(stored.user.memberships, [(site("news"), Role::Admin)].into());
+    assert_eq!(house.audited("user.role_set").await, 1);
+}
+
+#[tokio::test]
+async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
+    let house = House::open().await;
+    let mut ann = house.operator().await;
+    let (user, mut bob) = house.person("bob", &[("blog", Role::Admin)]).await;
+    assert!(bob.get("/sites/blog/people").await.status.is_success());
+    ann.submit(&format!("/sites/blog/people/{}/role", user.id), &[("role", "none")]).await;
+    assert_eq!(bob.get("/sites/blog/people").await.status, StatusCode::NOT_FOUND);
+    assert!(bob.is_in().await);
+    let last = ann.submit("/sites/blog/people/x/role", &[("role", "none")]).await;
+    assert_eq!(last.status, StatusCode::NOT_FOUND);
+}
