@@ -57,8 +57,9 @@
     return {
       ok: answer.ok,
       problem: answer.headers.get("x-problem"),
-      // Parsed apart from the page: scripts in it do not run, images are not loaded.
-      part: new DOMParser().parseFromString(text, "text/html").body,
+      // Parsed apart from the page: scripts in it do not run, images are not loaded. Without a body of
+      // its own the parser would put what comes first into the head.
+      part: new DOMParser().parseFromString(`<!doctype html><body>${text}`, "text/html").body,
     };
   }
 
@@ -203,7 +204,7 @@
   function goOn(from) {
     const all = cards();
     const at = all.indexOf(from);
-    const waits = (card) => card.hasAttribute("data-open") && card !== from;
+    const waits = (card) => card.hasAttribute("data-open") && !card.hasAttribute("data-sent") && card !== from;
     const next = all.slice(at + 1).find(waits) ?? all.slice(0, Math.max(at, 0)).reverse().find(waits);
     if (next) makeCurrent(next);
     else if (from?.isConnected) makeCurrent(from);
@@ -221,12 +222,25 @@
     const names = fields.getAll("target").map((target) => target.split(":")[0]);
     const card = form.closest("article[data-comment]");
     const undoing = form.hasAttribute("data-undo");
+    if (card?.hasAttribute("data-sent")) return;
+    // Whoever knows what comes next does not wait for the answer.
+    const ahead = card && !undoing && names.length === 1 && !form.hasAttribute("data-in-place");
+    if (ahead) {
+      card.setAttribute("data-sent", "");
+      goOn(card);
+    }
+    const place = current;
+    const backTo = (there) => { if (current === place) makeCurrent(there); };
     const buttons = [...form.querySelectorAll("button")];
     for (const each of buttons) each.disabled = true;
     const answer = await trying(() => post(form.getAttribute("action"), [...fields].filter(([name]) => name !== "csrf")));
     for (const each of buttons) each.disabled = false;
-    if (!answer) return;
-    if (!answer.part.querySelector("article[data-comment], #side")) return sayProblem(answer.part);
+    card?.removeAttribute("data-sent");
+    if (!answer?.part.querySelector("article[data-comment], #side")) {
+      if (ahead) backTo(card);
+      if (answer) sayProblem(answer.part);
+      return;
+    }
     if (form.closest("dialog")) closeDialog(false);
     const here = current;
     const said = apply(answer.part, { mine: true });
@@ -244,12 +258,12 @@
       const back = answer.part.querySelector("article[data-comment]");
       makeCurrent((back && byId(back.id)) || here || cards()[0]);
     } else if (refused) {
-      makeCurrent(byId(`c-${names[0]}`) ?? here);
+      backTo(byId(`c-${names[0]}`) ?? here);
     } else if (names.length > 1) {
       const next = cards().find((each) => each.hasAttribute("data-open"));
       next ? makeCurrent(next) : goOn(here);
-    } else if (card) {
-      goOn(byId(card.id) ?? here);
+    } else if (card && current?.id === card.id) {
+      goOn(current);
     }
   }
 
