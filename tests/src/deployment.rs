@@ -11,6 +11,7 @@ use moderato_api::pb::ingest::SubmitCommentRequest;
 use moderato_api::pb::ingest::ingest_service_client::IngestServiceClient;
 use moderato_api::pb::query::CountPublishedCommentsRequest;
 use moderato_api::pb::query::query_service_client::QueryServiceClient;
+use moderato_api::pb::review::review_service_client::ReviewServiceClient;
 use moderato_api::pb::rules::rule_set_service_client::RuleSetServiceClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -289,6 +290,11 @@ impl Deployment {
     /// A client of the rule-set service with this key.
     pub fn rules_as(&self, key: &str) -> RuleSetServiceClient<Wire> {
         RuleSetServiceClient::new(self.wire("query", Some(key)))
+    }
+
+    /// A client of the review service with this key.
+    pub fn reviews_as(&self, key: &str) -> ReviewServiceClient<Wire> {
+        ReviewServiceClient::new(self.wire("query", Some(key)))
     }
 
     fn wire(&self, role: &'static str, key: Option<&str>) -> Wire {

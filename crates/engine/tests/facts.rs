@@ -6,8 +6,8 @@ mod support;
 
 use moderato_domain::{
     Action, Attachment, AuthorFacts, Challenge, Circumstances, Comment, FactKind, FactSet, Form, History,
-    MissingFact, MissingPolicy, Rates, Repeats, TextFingerprint, ThreadFacts, ThreadState, Timestamp,
-    Windows,
+    MissingFact, MissingPolicy, Rates, Repeats, SanctionFacts, TextFingerprint, ThreadFacts, ThreadState,
+    Timestamp, Windows,
 };
 use moderato_engine::{Facts, evaluate};
 use support::{NOW, comment, compile, one_rule};
@@ -132,4 +132,23 @@ fn a_missing_fact_matters_only_to_rules_that_ask_for_it() {
     assert_eq!((asks.action, asks.degraded.len()), (Action::Reject, 1));
     let does_not = judged("links.count >= 1");
     assert_eq!((does_not.action, does_not.degraded.len()), (Action::Allow, 0));
+}
+
+#[test]
+fn a_banned_author_is_rejected_whatever_the_rules_say() {
+    let harmless = comment("Thank you, that helped a lot!");
+    let rules = compile(&one_rule("body.length > 1000")).unwrap();
+    assert_eq!(evaluate(&rules, &harmless, &Facts::none(NOW)).action, Action::Allow);
+    let sanction = Some(SanctionFacts { until: None });
+    let facts = Facts { sanction, ..Facts::none(NOW) };
+    let judged = evaluate(&rules, &harmless, &facts);
+    assert_eq!(judged.action, Action::Reject);
+    assert_eq!(
+        (judged.reasons[0].rule.as_str(), judged.reasons[0].category.as_str()),
+        ("author_banned", "sanction")
+    );
+    assert!(!judged.is_spam() && !judged.approved_by_rule);
+    // Replayed from what is stored with the verdict.
+    let stored: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
+    assert_eq!(evaluate(&rules, &harmless, &stored), judged);
 }

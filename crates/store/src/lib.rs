@@ -44,9 +44,9 @@ pub use redress::{
 };
 pub use review::{
     AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecideRefusal, Decided,
-    DecisionFilter, DecisionPosition, DecisionRecord, Met, Note, PARENTS_SHOWN, QueueCount, QueueFilter,
-    QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter, UNDO_WINDOW,
-    UndoError, WaitingText, campaign_of, refusal,
+    DecisionFilter, DecisionPosition, DecisionRecord, KeptStanding, Met, Note, PARENTS_SHOWN, QueueCount,
+    QueueFilter, QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter,
+    UNDO_WINDOW, UndoError, WaitingText, campaign_of, refusal,
 };
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
@@ -121,6 +121,14 @@ pub trait Review: Send + Sync {
         limit: u32,
         now: Timestamp,
     ) -> Result<AuthorHistory, StoreError>;
+
+    /// How every comment of every site stands, and where it is kept as waiting, by name, after `after`:
+    /// for checks.
+    async fn standings(
+        &self,
+        after: Option<&CommentName>,
+        limit: u32,
+    ) -> Result<Vec<KeptStanding>, StoreError>;
 
     /// Applies a decision to each of its targets, all in one transaction, with events, authors'
     /// counters, the end of claims, the answer to open reports and the entry in the audit log. One that

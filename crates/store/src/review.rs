@@ -467,6 +467,17 @@ impl ReviewCase {
     }
 }
 
+/// Where a comment is kept as waiting, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStanding {
+    /// The comment.
+    pub comment: CommentName,
+    /// How it stands.
+    pub case: ReviewCase,
+    /// Where the store keeps it as waiting: [`ReviewCase::queue`], unless something is broken.
+    pub queue: Option<ReviewQueue>,
+}
+
 /// A comment as a decision meets it.
 #[derive(Debug, Clone)]
 pub struct Met<'a> {

@@ -24,6 +24,7 @@ mod comment;
 mod compose;
 mod config_args;
 mod config_cmd;
+mod doctor;
 mod evaluate;
 mod first_start;
 mod follow_rules;
@@ -89,6 +90,11 @@ enum Command {
     /// Exports what authors were told
     #[command(subcommand)]
     Statements(statements::StatementsCommand),
+    /// Checks that the installation is as it should be
+    Doctor(doctor::DoctorArgs),
+    /// Checks the log of who did what
+    #[command(subcommand)]
+    Audit(doctor::AuditCommand),
     /// Checks and prints the configuration
     #[command(subcommand)]
     Config(config_cmd::ConfigCommand),
@@ -120,6 +126,8 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Sites(command) => sites::run(command).await,
         Command::Rules(command) => rules::run(command).await,
         Command::Statements(command) => statements::run(command).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Audit(command) => doctor::run_audit(command).await,
         Command::Config(command) => config_cmd::run(&command),
         Command::Bench(args) => bench::run(args).await,
     }

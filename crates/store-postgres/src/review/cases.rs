@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use moderato_domain::{
     AuthorKey, CommentId, CommentName, ReviewQueue, Revision, SiteId, ThreadId, Timestamp,
 };
-use moderato_store::{EventKind, ReviewCase, StoredComment};
-use sqlx::{PgConnection, Row};
+use moderato_store::{EventKind, KeptStanding, ReviewCase, StoredComment};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::changes::{Change, Counted, column};
 use crate::reading::COMMENTS;
@@ -127,4 +127,28 @@ pub(crate) async fn stored<'c>(
         Ok((comment.name.comment.clone(), comment))
     };
     rows.iter().map(by_id).collect()
+}
+
+/// In the order of the primary key.
+const STANDINGS: &str = "
+    SELECT site_id, comment_id, state, action, priority, decided, escalated, reported, appealed,
+           wait_since_ms, queue
+    FROM comments WHERE (site_id, comment_id) > ($1, $2) ORDER BY site_id, comment_id LIMIT $3";
+
+pub(super) async fn standings(
+    pool: &PgPool,
+    after: Option<&CommentName>,
+    limit: u32,
+) -> sqlx::Result<Vec<KeptStanding>> {
+    let found = sqlx::query(STANDINGS)
+        .bind(after.map_or("", |name| name.site.as_str()))
+        .bind(after.map_or("", |name| name.comment.as_str()))
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?;
+    let standing = |row| {
+        let (comment, case) = (rows::name(row)?, rows::review_case(row)?);
+        Ok(KeptStanding { comment, case, queue: rows::queue(row)? })
+    };
+    found.iter().map(standing).collect()
 }

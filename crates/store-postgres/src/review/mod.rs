@@ -25,9 +25,9 @@ pub(crate) use decide::{decision_about, due};
 use async_trait::async_trait;
 use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord, Note,
-    QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter, StoreError,
-    StoredComment, UndoError,
+    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
+    KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter,
+    StoreError, StoredComment, UndoError,
 };
 
 use crate::PostgresStore;
@@ -61,6 +61,14 @@ impl Review for PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<QueueItem>, StoreError> {
         in_time(queue::items(&self.pool, site, comments, now)).await
+    }
+
+    async fn standings(
+        &self,
+        after: Option<&CommentName>,
+        limit: u32,
+    ) -> Result<Vec<KeptStanding>, StoreError> {
+        in_time(cases::standings(&self.pool, after, limit)).await
     }
 
     async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {

@@ -235,6 +235,12 @@ pub(super) async fn undo_restores_what_was(case: Case) {
         assert!(case.apply(&decision).await.iter().all(|decided| matches!(decided, Decided::Applied(_))));
         assert_eq!(case.undo(&decision, 55).await.expect("undone"), 3);
         assert_eq!(look().await, before, "{kind:?}");
+        let kept = case.store.standings(Some(&case.name("c0")), 3).await.expect("read");
+        assert_eq!(
+            kept.iter().map(|kept| kept.comment.comment.as_str()).collect::<Vec<_>>(),
+            ["c1", "c2", "c3"]
+        );
+        assert!(kept.iter().all(|kept| kept.queue == kept.case.queue()), "{kept:?}");
         assert!(matches!(case.undo(&decision, 55).await, Err(UndoError::AlreadyUndone)));
         let kept = case.store.decisions(&case.site, &DecisionFilter::default(), None, 1).await.expect("read");
         let (time, by) = kept[0].undone.clone().expect("undone");

@@ -13,12 +13,12 @@ use moderato_store::{
     Account, AccountKey, Accounts, Activation, Answers, ApiKey, ApiKeyId, AppealCase, Appealed, Attempt,
     AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter, CommentPosition,
     Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord, DirectorySnapshot,
-    Effect, EndSessions, Event, EventCursor, EventLog, JudgedComment, LinkUse, Mail, NewRecord, Note,
-    OneTimeLink, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading,
-    Recorded, Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
-    RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, SecretHash, Session, ShadowDifference,
-    Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants,
-    UndoError, UserChange, Withdrawn,
+    Effect, EndSessions, Event, EventCursor, EventLog, JudgedComment, KeptStanding, LinkUse, Mail, NewRecord,
+    Note, OneTimeLink, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition,
+    Reading, Recorded, Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry,
+    RuleSets, RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, SecretHash, Session,
+    ShadowDifference, Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail,
+    Tenants, UndoError, UserChange, Withdrawn,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -170,6 +170,13 @@ impl Review for Instrumented {
         now: Timestamp,
     ) -> Result<AuthorHistory, StoreError> {
         self.inner.author_history(site, author, limit, now).await
+    }
+    async fn standings(
+        &self,
+        after: Option<&CommentName>,
+        limit: u32,
+    ) -> Result<Vec<KeptStanding>, StoreError> {
+        self.inner.standings(after, limit).await
     }
     async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
         self.inner.decide(decision).await

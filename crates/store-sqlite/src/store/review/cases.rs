@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use moderato_domain::{AuthorKey, CommentId, ReviewQueue, Revision, SiteId, ThreadId, Timestamp};
-use moderato_store::{EventKind, ReviewCase};
+use moderato_domain::{
+    AuthorKey, CommentId, CommentName, ReviewQueue, Revision, SiteId, ThreadId, Timestamp,
+};
+use moderato_store::{EventKind, KeptStanding, ReviewCase};
 use sqlx::{Row, SqliteConnection};
 
+use crate::database::Database;
 use crate::rows;
 use crate::store::authors::AuthorChanges;
 use crate::store::events::NewEvent;
@@ -108,4 +111,27 @@ pub(crate) async fn put(
         }
     }
     authors.write(connection).await
+}
+
+/// In the order of the index of names.
+pub(super) async fn standings(
+    database: &Database,
+    after: Option<&CommentName>,
+    limit: u32,
+) -> sqlx::Result<Vec<KeptStanding>> {
+    let found = sqlx::query(
+        "SELECT site_id, comment_id, state, action, priority, decided, escalated, reported, appealed,
+                wait_since_ms, queue
+         FROM comments WHERE (site_id, comment_id) > (?1, ?2) ORDER BY site_id, comment_id LIMIT ?3",
+    )
+    .bind(after.map_or("", |name| name.site.as_str()))
+    .bind(after.map_or("", |name| name.comment.as_str()))
+    .bind(limit)
+    .fetch_all(database.readers())
+    .await?;
+    let standing = |row| {
+        let (comment, case) = (rows::comment_name(row)?, rows::review_case(row)?);
+        Ok(KeptStanding { comment, case, queue: rows::queue(row)? })
+    };
+    found.iter().map(standing).collect()
 }

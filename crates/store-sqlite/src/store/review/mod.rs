@@ -25,9 +25,9 @@ pub(crate) use decide::{decision_about, due};
 use async_trait::async_trait;
 use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord, Note,
-    QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter, StoreError,
-    StoredComment, UndoError,
+    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
+    KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter,
+    StoreError, StoredComment, UndoError,
 };
 
 use super::SqliteStore;
@@ -61,6 +61,14 @@ impl Review for SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<QueueItem>, StoreError> {
         queue::items(&self.database, site, comments, now).await.map_err(store_error)
+    }
+
+    async fn standings(
+        &self,
+        after: Option<&CommentName>,
+        limit: u32,
+    ) -> Result<Vec<KeptStanding>, StoreError> {
+        cases::standings(&self.database, after, limit).await.map_err(store_error)
     }
 
     async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
