@@ -489,6 +489,8 @@ async fn take_link(
     const TAKE: &str = "
         DELETE FROM one_time_links WHERE token_sha256 = $1 AND expire_time_ms > $2
         RETURNING token_sha256, purpose, user_id, create_time_ms, expire_time_ms";
+    // Two that each use one of a person's links would wait for each other's: links are used in turn.
+    sqlx::query("LOCK TABLE one_time_links IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
     let row = sqlx::query(TAKE)
         .bind(token.0.as_slice())
         .bind(now.as_millis())

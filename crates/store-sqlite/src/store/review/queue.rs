@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, TextFingerprint, TextSketch, Timestamp};
 use moderato_store::{
-    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, WaitingText, campaign_of,
+    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, QueueRun, WaitingText, campaign_of,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -36,17 +36,16 @@ const JOINED: &str = "
     LEFT JOIN claims AS l
         ON l.site_id = c.site_id AND l.comment_id = c.comment_id AND l.expire_time_ms > ";
 
+/// Of `comments_waiting` alone.
+const COUNTS: &str = "
+    SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
+    WHERE site_id = ?1 AND queue IS NOT NULL GROUP BY queue";
+
 /// Texts looked up by one statement, which takes 500 parts of a union at most.
 const TEXTS_AT_ONCE: usize = 100;
 
 pub(super) async fn counts(database: &Database, site: &SiteId) -> sqlx::Result<Vec<QueueCount>> {
-    let found = sqlx::query(
-        "SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
-         WHERE site_id = ?1 AND queue IS NOT NULL GROUP BY queue",
-    )
-    .bind(site.as_str())
-    .fetch_all(database.readers())
-    .await?;
+    let found = sqlx::query(COUNTS).bind(site.as_str()).fetch_all(database.readers()).await?;
     let mut counts: Vec<QueueCount> = ReviewQueue::ALL.into_iter().map(QueueCount::empty).collect();
     for row in &found {
         let queue = rows::word(row, "queue", ReviewQueue::parse)?;
@@ -80,8 +79,22 @@ pub(super) async fn page(
     limit: u32,
     now: Timestamp,
 ) -> sqlx::Result<Vec<QueueItem>> {
-    let mut query = QueryBuilder::<Sqlite>::new(ITEMS_OF);
     let runs = filter.runs(after);
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = page_query(site, filter, &runs, limit, now);
+    read(database, site, &query.build().fetch_all(database.readers()).await?).await
+}
+
+fn page_query<'f>(
+    site: &'f SiteId,
+    filter: &'f QueueFilter,
+    runs: &[QueueRun<'f>],
+    limit: u32,
+    now: Timestamp,
+) -> QueryBuilder<'f, Sqlite> {
+    let mut query = QueryBuilder::<Sqlite>::new(ITEMS_OF);
     for (number, run) in runs.iter().enumerate() {
         query.push(if number == 0 { "" } else { " UNION ALL " });
         query.push("SELECT * FROM (SELECT comment_seq, priority, wait_since_ms, comment_id FROM comments");
@@ -93,13 +106,10 @@ pub(super) async fn page(
         narrow(&mut query, filter);
         query.push(" ORDER BY wait_since_ms, comment_id LIMIT ").push_bind(limit).push(")");
     }
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
     query.push(" ORDER BY priority DESC, wait_since_ms, comment_id LIMIT ").push_bind(limit);
     query.push(JOINED).push_bind(now.as_millis());
     query.push(" ORDER BY c.priority DESC, c.wait_since_ms, c.comment_id");
-    read(database, site, &query.build().fetch_all(database.readers()).await?).await
+    query
 }
 
 pub(super) async fn items(
@@ -205,4 +215,50 @@ fn item(row: &SqliteRow, others: usize) -> sqlx::Result<QueueItem> {
         claim: rows::claim(row)?,
         verdict: stored_verdict(row)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use moderato_domain::Priority;
+
+    use super::*;
+    use crate::{SqliteFile, SqliteOptions};
+
+    /// How SQLite goes about a statement.
+    async fn plan(database: &Database, statement: &str) -> Vec<String> {
+        let explained = format!("EXPLAIN QUERY PLAN {statement}");
+        let rows = sqlx::query(&explained).fetch_all(database.readers()).await.unwrap();
+        rows.iter().map(|row| row.get("detail")).collect()
+    }
+
+    #[tokio::test]
+    async fn queues_are_read_by_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.db");
+        let file = SqliteFile::open(&path, SqliteOptions::default()).await.unwrap();
+        let database = Database::new(path, &SqliteOptions::default());
+        let site = SiteId::parse("blog").unwrap();
+
+        let filter = QueueFilter { category: Some("threat".into()), ..QueueFilter::default() };
+        let after = QueuePosition {
+            priority: Priority::High,
+            wait_since: Timestamp::from_millis(7),
+            comment: CommentId::parse("c1").unwrap(),
+        };
+        let runs = filter.runs(Some(&after));
+        assert_eq!(runs.len(), 18, "three priorities of six queues are left");
+        let page = page_query(&site, &filter, &runs, 50, Timestamp::from_millis(9));
+        let steps = plan(&database, page.sql()).await;
+        let by_index = "SEARCH comments USING INDEX comments_waiting \
+                        (site_id=? AND queue=? AND priority=? AND (wait_since_ms,comment_id)>(?,?))";
+        assert_eq!(steps.iter().filter(|step| *step == by_index).count(), 18, "{steps:#?}");
+        let scans =
+            |step: &&String| step.starts_with("SCAN") && !step.contains("subquery") && !step.contains("cut");
+        assert_eq!(steps.iter().filter(scans).count(), 0, "{steps:#?}");
+
+        let steps = plan(&database, COUNTS).await;
+        assert_eq!(steps, ["SEARCH comments USING INDEX comments_waiting (site_id=? AND queue>?)"]);
+        file.close().await;
+        database.close().await;
+    }
 }
