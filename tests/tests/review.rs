@@ -1,7 +1,7 @@
 //! Moderators at work: what waits is listed, claimed, decided and taken back, and nothing is decided
 //! twice. Each scenario runs on both deployments.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use moderato_api::pb::query::{
     AwaitVerdictRequest, ListPublishedCommentsRequest, WatchEventsRequest, WatchEventsResponse, event,
@@ -13,7 +13,7 @@ use moderato_api::pb::review::{
 };
 use moderato_api::pb::types::{Action, Comment, Verdict};
 use moderato_api::status::reason_of;
-use moderato_domain::{Ids as _, SystemIds};
+use moderato_domain::{Ids as _, Stopwatch, SystemIds};
 use moderato_tests::deployment::{Deployment, SITE};
 use moderato_tests::sample::submission;
 use moderato_tests::{eventually, on_both_deployments};
@@ -109,7 +109,7 @@ async fn what_waits_is_claimed_decided_and_taken_back(deployment: &Deployment) {
         ClaimCommentsRequest { parent: SITE.to_owned(), comments: vec![name.clone()], take_over: false };
     assert!(desk.claim_comments(claim).await.expect("claimed").into_inner().results[0].held);
     let approve = decide(&comment, DecisionKind::Approve);
-    let clicked = Instant::now();
+    let clicked = Stopwatch::start();
     desk.decide_comment(approve.clone()).await.expect("decided");
     assert_eq!(published(deployment).await.len(), 1, "at once");
     // Who claims is nothing to a platform.
