@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(steps.iter().filter(scans).count(), 0, "{steps:#?}");
 
         let steps = plan(&database, COUNTS).await;
-        assert_eq!(steps, ["SEARCH comments USING INDEX comments_waiting (site_id=? AND queue>?)"]);
+        assert_eq!(steps, ["SEARCH comments USING COVERING INDEX comments_waiting (site_id=? AND queue>?)"]);
         file.close().await;
         database.close().await;
     }
