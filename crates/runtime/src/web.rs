@@ -92,9 +92,10 @@ pub async fn serve(listener: TcpListener, tls: Option<WebTls>, router: Router, s
                     continue;
                 }
             };
-            let connection = connection(stream, peer, tls.clone(), router.clone(), graceful.watcher());
+            let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
+            let shutdown = shutdown.clone();
             tokio::spawn(async move {
-                connection.await;
+                connection(stream, peer, tls, router, watcher, &shutdown).await;
                 drop(slot);
             });
         }
@@ -119,6 +120,7 @@ async fn connection(
     tls: Option<WebTls>,
     router: Router,
     watcher: Watcher,
+    shutdown: &Shutdown,
 ) {
     // Pages are small: waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
@@ -126,7 +128,12 @@ async fn connection(
     match tls {
         None => converse(stream, from, router, watcher).await,
         Some(WebTls(acceptor)) => {
-            if let Ok(Ok(stream)) = timeout(GREETING_LIMIT, acceptor.accept(stream)).await {
+            let greeted = tokio::select! {
+                greeted = timeout(GREETING_LIMIT, acceptor.accept(stream)) => greeted,
+                // Who has not said anything yet is not waited for.
+                () = shutdown.requested() => return,
+            };
+            if let Ok(Ok(stream)) = greeted {
                 converse(stream, from, router, watcher).await;
             }
         }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use moderato_domain::{Clock as _, Role, SiteId, SystemClock, SystemIds};
+use moderato_domain::{Actor, AuditEntry, Clock as _, Role, SiteId, SystemClock, SystemIds};
 use moderato_store::{ApiKey, ApiKeyId};
+use serde_json::{Value, json};
 
 use crate::compose;
 use crate::config_args::ConfigArgs;
@@ -92,10 +93,25 @@ async fn create(args: CreateArgs) -> anyhow::Result<()> {
     let (mut key, secret) = moderato_access::mint(&SystemIds, site, &args.label, roles, &SystemClock);
     key.expire_time = args.expires_in_days.map(|days| key.create_time.plus(DAY * days));
     store.add_key(&key).await?;
+    let roles: Vec<&str> = key.roles.iter().map(|role| role.as_str()).collect();
+    let details = json!({ "roles": roles, "label": key.label });
+    store.append_audit(&entry(Some(key.site), "key.added", &key.id, &details)).await?;
     closing.close().await;
     eprintln!("this key is shown once; it works within two seconds:");
     println!("{}", secret.expose());
     Ok(())
+}
+
+/// What the audit log says of a key.
+fn entry(site: Option<SiteId>, action: &str, key: &ApiKeyId, details: &Value) -> AuditEntry {
+    AuditEntry {
+        site,
+        actor: Actor::operator(),
+        action: action.to_owned(),
+        subject: format!("keys/{}", key.0),
+        details: details.to_string(),
+        time: SystemClock.now(),
+    }
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
@@ -133,11 +149,16 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {
     // People paste whole keys: the public half is what stands before the dot.
     let id = args.id.split('.').next().context("the id is empty")?;
     let (store, closing) = compose::store(&args.config.load()?).await?;
-    let revoked = store.revoke_key(&ApiKeyId(id.to_owned()), SystemClock.now()).await?;
+    let id = ApiKeyId(id.to_owned());
+    let site = store.keys(None).await?.into_iter().find(|key| key.id == id).map(|key| key.site);
+    let revoked = store.revoke_key(&id, SystemClock.now()).await?;
+    if revoked {
+        store.append_audit(&entry(site, "key.revoked", &id, &json!({}))).await?;
+    }
     closing.close().await;
     if !revoked {
-        bail!("there is no live key {}", visible(id));
+        bail!("there is no live key {}", visible(&id.0));
     }
-    println!("{} is revoked; it stops working within two seconds", visible(id));
+    println!("{} is revoked; it stops working within two seconds", visible(&id.0));
     Ok(())
 }
