@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -138,6 +139,49 @@ pub struct Preferences {
     pub keys_off: bool,
     /// What spares them.
     pub wellness: Wellness,
+    /// How often they are told by mail what waits.
+    pub digest: Digest,
+}
+
+/// How often a person is told by mail what waits on their sites. Nobody is, who did not ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    /// Never.
+    #[default]
+    Never,
+    /// In every hour in which something waits.
+    Hourly,
+    /// On every day on which something waits.
+    Daily,
+}
+
+impl Digest {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Never, Self::Hourly, Self::Daily];
+
+    /// The choice as text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|digest| digest.as_str() == text)
+    }
+
+    /// The span of time that has one mail at most.
+    pub const fn period(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Hourly => Some(Duration::from_hours(1)),
+            Self::Daily => Some(Duration::from_hours(24)),
+        }
+    }
 }
 
 /// The colours of the pages.

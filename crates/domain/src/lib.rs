@@ -44,7 +44,7 @@ pub mod sketch;
 pub mod verdict;
 
 pub use access::{Permission, Role};
-pub use account::{DisplayName, Preferences, Theme, User, UserId, Wellness};
+pub use account::{Digest, DisplayName, Preferences, Theme, User, UserId, Wellness};
 pub use audit::{AuditEntry, AuditHash};
 pub use circumstances::{Attachment, Challenge, Circumstances, Form, ThreadState};
 pub use clock::{Clock, Ids, ManualClock, Stopwatch, SystemClock, SystemIds, Timestamp};

@@ -8,10 +8,12 @@
 //! | module | what it does |
 //! |---|---|
 //! | `effects` | what follows from a decision or from a rejection by the engine |
+//! | `digest` | what waits, told to moderators who asked for it |
 //! | `sections` | the guidelines that statements cite |
 //! | `words` | what mails say |
 //! | `smtp` | hands mails over |
 
+mod digest;
 mod effects;
 mod sections;
 mod smtp;
@@ -26,6 +28,7 @@ use moderato_store::{Directory, Store, StoreError, TakenMail};
 pub use smtp::{MailError, MailOptions, Mailer};
 pub use words::sign_in;
 
+use crate::digest::Digests;
 use crate::effects::Effects;
 
 /// How often is looked for what is due.
@@ -51,6 +54,7 @@ pub struct Relay {
     clock: Arc<dyn Clock>,
     mailer: Option<Mailer>,
     effects: Effects,
+    digests: Digests,
 }
 
 impl Relay {
@@ -63,8 +67,9 @@ impl Relay {
         mailer: Option<Mailer>,
         public_url: String,
     ) -> Self {
+        let digests = Digests::new(Arc::clone(&store), Arc::clone(&directory), public_url.clone());
         let effects = Effects::new(Arc::clone(&store), directory, public_url, mailer.is_some());
-        Self { store, clock, mailer, effects }
+        Self { store, clock, mailer, effects, digests }
     }
 
     /// Carries out what is due as long as it is polled. While the store is away it waits.
@@ -90,6 +95,7 @@ impl Relay {
         while self.effects.of_decisions(now, BATCH).await? == BATCH as usize {}
         while self.effects.of_rejections(now, BATCH).await? == BATCH as usize {}
         let Some(mailer) = &self.mailer else { return Ok(()) };
+        self.digests.write(now).await?;
         let taken = self.store.take_mails(now, LEASE, BATCH).await?;
         for mail in &taken {
             self.send(mailer, mail).await?;

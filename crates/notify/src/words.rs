@@ -4,10 +4,11 @@
 //! reach that person through us.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use moderato_domain::redress::transparency::date;
-use moderato_domain::{CommentName, DecisionId, Notice, Puid, Site, Statement, StatusLink, Timestamp};
-use moderato_store::{Mail, MailKind};
+use moderato_domain::{CommentName, DecisionId, Notice, Puid, Site, Statement, StatusLink, Timestamp, User};
+use moderato_store::{Mail, MailKind, QueueCount};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -118,6 +119,53 @@ pub(crate) fn notice_answer(
     let subject = format!("Your notice to {}", one_line(&site.display_name));
     let about = format!("{}/{comment}", decision.0);
     Letter { kind: MailKind::NoticeAnswer, site, about, subject, body }.to(notice.mail.clone(), due)
+}
+
+/// What waits on a site, to a moderator: at most one mail in each `period`.
+pub(crate) fn digest(
+    site: &Site,
+    user: &User,
+    period: Duration,
+    counts: &[QueueCount],
+    public_url: &str,
+    now: Timestamp,
+) -> Mail {
+    let total: u64 = counts.iter().map(|count| count.waiting).sum();
+    let mut body = format!("What waits on {}:\n\n", site.display_name);
+    for count in counts.iter().filter(|count| count.waiting > 0) {
+        let QueueCount { queue, waiting, oldest } = count;
+        let oldest =
+            oldest.map_or_else(String::new, |oldest| format!(", the oldest for {}", age(now.since(oldest))));
+        let url = public_url.trim_end_matches('/');
+        let _ = writeln!(
+            body,
+            "{waiting} {}{oldest}\n    {url}/sites/{}/queue?queue={}",
+            queue.as_str(),
+            site.id,
+            queue.as_str()
+        );
+    }
+    body.push_str("\nYou can choose under Settings how often you get this mail, or not at all.\n");
+    let noun = if total == 1 { "comment waits" } else { "comments wait" };
+    let number = now.as_millis().div_euclid(i64::try_from(period.as_millis()).unwrap_or(i64::MAX));
+    Letter {
+        kind: MailKind::Digest,
+        site,
+        about: format!("{}/{}/{}/{number}", site.id, user.id, period.as_secs()),
+        subject: format!("{total} {noun} on {}", one_line(&site.display_name)),
+        body,
+    }
+    .to(user.mail.as_str().to_owned(), now)
+}
+
+/// `3 h`, in the largest unit that fits.
+fn age(waited: Duration) -> String {
+    let minutes = waited.as_secs() / 60;
+    match minutes {
+        0..60 => format!("{minutes} min"),
+        60..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    }
 }
 
 /// A link to sign in for the first time, or with a new password. The link opens a page with a form;

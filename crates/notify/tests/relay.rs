@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, Actor, AppealText, Author, Circumstances, Client, Clock, Comment, CommentId, CommentName,
-    Decision, DecisionId, DecisionKind, Email, Evaluation, Facts, Ids as _, ManualClock, Notice, PrivacyKey,
-    Reason, Report, ReportReason, Reporter, Revision, RuleSetVersion, Score, Site, SiteId, SiteSettings,
-    State, StatusLink, SystemIds, Target, TextFingerprint, ThreadId, Timestamp,
+    Action, Actor, AppealText, AuditEntry, Author, Circumstances, Client, Clock, Comment, CommentId,
+    CommentName, Decision, DecisionId, DecisionKind, Digest, DisplayName, Email, Evaluation, Facts, Ids as _,
+    ManualClock, Notice, Preferences, PrivacyKey, Reason, Report, ReportReason, Reporter, Revision, Role,
+    RuleSetVersion, Score, Site, SiteId, SiteSettings, State, StatusLink, SystemIds, Target, TextFingerprint,
+    ThreadId, Timestamp, User, UserId,
 };
 use moderato_notify::{MailOptions, Mailer, Relay};
 use moderato_store::{
-    Contact, Directory, NewRecord, Pipeline as _, Redress as _, Review as _, RuleSetDocument, RuleSets as _,
-    Slot, Store, Tenants as _, Traces,
+    Accounts as _, Contact, Directory, NewRecord, Pipeline as _, Redress as _, Review as _, RuleSetDocument,
+    RuleSets as _, Slot, Store, Tenants as _, Traces,
 };
 use moderato_store_sqlite::{SqliteFile, SqliteOptions, SqliteStore};
 
@@ -298,4 +299,49 @@ async fn a_mail_to_nobody_is_given_up() {
         house.clock.advance(Duration::from_hours(10));
     }
     assert_eq!(house.sink.arrived(), []);
+}
+
+#[tokio::test]
+async fn a_moderator_who_asked_is_told_what_waits_once_an_hour() {
+    let mut house = house().await;
+    for (mail, digest) in [("ann@example.org", Digest::Hourly), ("mo@example.org", Digest::Never)] {
+        let user = User {
+            id: UserId::from_uuid(SystemIds.time_ordered()),
+            mail: Email::parse(mail).unwrap(),
+            display_name: DisplayName::parse("Ann").unwrap(),
+            operator: false,
+            disable_time: None,
+            memberships: [(house.site.id.clone(), Role::Moderator)].into(),
+            preferences: Preferences { digest, ..Preferences::default() },
+            create_time: house.clock.now(),
+        };
+        let entry = AuditEntry {
+            site: None,
+            actor: Actor::operator(),
+            action: "user.added".to_owned(),
+            subject: "users/ann".to_owned(),
+            details: "{}".to_owned(),
+            time: house.clock.now(),
+        };
+        house.store.add_user(&user, &entry).await.unwrap();
+    }
+    house.pass().await;
+    assert_eq!(house.sink.arrived(), [], "nothing waits");
+    house.comment("c1", State::Pending, None).await;
+    for _ in 0..3 {
+        house.clock.advance(Duration::from_mins(5));
+        house.pass().await;
+    }
+    let arrived = house.sink.arrived();
+    let [digest] = &arrived[..] else { panic!("one digest: {arrived:?}") };
+    assert_eq!(digest.recipient, "ann@example.org");
+    let body = digest.body();
+    assert!(
+        body.contains("1 flagged, the oldest for 5 min") && body.contains("/sites/blog/queue?queue=flagged"),
+        "{body}"
+    );
+    assert!(!body.contains("PILLS"), "{body}");
+    house.clock.advance(Duration::from_hours(1));
+    house.pass().await;
+    assert_eq!(house.sink.arrived().len(), 2);
 }

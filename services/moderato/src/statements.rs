@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context as _, bail};
-use chrono::NaiveDate;
-use moderato_domain::redress::transparency::TransparencyRecord;
+use moderato_domain::redress::transparency::{TransparencyRecord, midnight};
 use moderato_domain::{SiteId, Timestamp};
 use moderato_store::{StatementPosition, Store};
 
@@ -54,9 +53,7 @@ enum Format {
 }
 
 fn day(text: &str) -> Result<Timestamp, String> {
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "is not a day such as 2026-01-31")?;
-    let midnight = day.and_hms_opt(0, 0, 0).ok_or("is not a day")?;
-    Ok(Timestamp::from_millis(midnight.and_utc().timestamp_millis()))
+    midnight(text).ok_or_else(|| "is not a day such as 2026-01-31".to_owned())
 }
 
 /// Runs the command.
@@ -105,16 +102,5 @@ async fn export(
         }
         let Some(last) = page.last() else { return Ok(written) };
         after = Some(StatementPosition::from(last));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_begin_at_midnight_utc() {
-        assert_eq!(day("1970-01-02"), Ok(Timestamp::from_millis(86_400_000)));
-        assert!(day("1970-02-30").is_err() && day("yesterday").is_err());
     }
 }

@@ -169,6 +169,24 @@ pub fn date(time: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The beginning of a day that is written as [`date`] does, in UTC.
+pub fn midnight(day: &str) -> Option<Timestamp> {
+    let mut parts = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day_of_month) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    // The reverse of `date`.
+    let (year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * march_month + 2) / 5 + day_of_month - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = year.div_euclid(400) * 146_097 + day_of_era - 719_468;
+    let midnight = Timestamp::from_millis(days * 86_400_000);
+    // A day that does not exist would be another one.
+    (date(midnight) == day).then_some(midnight)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -184,6 +202,12 @@ mod tests {
         assert_eq!(at(951_782_400_000), "2000-02-29");
         assert_eq!(at(1_709_251_199_999), "2024-02-29");
         assert_eq!(at(1_772_323_200_000), "2026-03-01");
+        for day in [0, 951_782_400_000, 1_709_164_800_000, 1_772_323_200_000] {
+            assert_eq!(midnight(&at(day)), Some(Timestamp::from_millis(day)));
+        }
+        for nonsense in ["", "2026-02-30", "2026-13-01", "2026-1-1", "yesterday", "99999-01-01"] {
+            assert_eq!(midnight(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@
 //! | `words` | times, numbers and names of things as people read them |
 //! | `keys` | the keyboard, and what a person made of it |
 //! | `held` | what the pages keep in memory |
+//! | `statements` | what authors were told, as a table |
 //!
 //! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
 //! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
@@ -56,6 +57,7 @@ mod settings;
 pub mod shell;
 mod sign_in;
 mod start;
+mod statements;
 mod text;
 mod view;
 mod words;
@@ -142,6 +144,7 @@ pub fn router(web: Web) -> Router {
         .merge(author::routes())
         .merge(people::routes())
         .merge(audit::routes())
+        .merge(statements::routes())
         .merge(settings::routes())
         .merge(queue::routes())
         .merge(item::routes())

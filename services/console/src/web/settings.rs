@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use moderato_domain::{Preferences, Theme, Wellness};
+use moderato_domain::{Digest, Preferences, Theme, Wellness};
 use moderato_store::UserChange;
 use serde::Deserialize;
 
@@ -40,6 +40,7 @@ struct SettingsPage {
     preferences: Preferences,
     themes: Vec<Choice>,
     categories: Vec<Choice>,
+    digests: Vec<Choice>,
     keyboard: Keyboard,
 }
 
@@ -55,6 +56,16 @@ impl SettingsPage {
             .to_owned(),
             chosen: preferences.theme == theme,
         };
+        let digest = |digest: Digest| Choice {
+            id: digest.as_str().to_owned(),
+            title: match digest {
+                Digest::Never => "never",
+                Digest::Hourly => "hourly",
+                Digest::Daily => "daily",
+            }
+            .to_owned(),
+            chosen: preferences.digest == digest,
+        };
         let unblurred = |id: &&str| Choice {
             id: (*id).to_owned(),
             title: words::category(id),
@@ -66,6 +77,7 @@ impl SettingsPage {
             said: None,
             wrong: None,
             themes: Theme::ALL.map(theme).to_vec(),
+            digests: Digest::ALL.map(digest).to_vec(),
             categories: SEVERE.iter().map(unblurred).collect(),
             keyboard: Keyboard::of(&preferences),
             preferences,
@@ -110,6 +122,7 @@ async fn save(
                 .unwrap_or(before.wellness.break_after)
                 .min(MOST_BEFORE_BREAK),
         },
+        digest: first("digest").and_then(Digest::parse).unwrap_or(before.digest),
     };
     match Keyboard::changes(&typed) {
         Ok(keys) => {

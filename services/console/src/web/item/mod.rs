@@ -1,5 +1,6 @@
 //! One comment with all that is known about it.
 
+mod objections;
 mod parts;
 mod tree;
 

@@ -9,6 +9,7 @@ use super::super::Web;
 use super::super::queue::Question;
 use super::super::view::{Frame, Mini, Moment, Outcome, Why, author_hex};
 use super::super::words;
+use super::objections::Objections;
 
 /// An author's newest comments.
 const RECENT: u32 = 8;
@@ -22,6 +23,8 @@ const CAMPAIGN: u32 = 50;
 pub(crate) struct Parts {
     /// Why it waits, every reason.
     pub(crate) reasons: Vec<Why>,
+    /// What readers and its author say against it, or against what was decided.
+    pub(crate) objections: Objections,
     /// Checks that could not be made.
     pub(crate) degraded: String,
     /// When it was judged.
@@ -100,7 +103,7 @@ impl Parts {
         let campaign = async {
             if item.campaign > 1 { web.store.campaign(name, CAMPAIGN + 1).await } else { Ok(Vec::new()) }
         };
-        let (conversation, history, campaign, decisions, verdicts, notes, judged) = tokio::try_join!(
+        let (conversation, history, campaign, decisions, verdicts, notes, judged, objections) = tokio::try_join!(
             web.store.conversation(name),
             history,
             campaign,
@@ -108,6 +111,7 @@ impl Parts {
             web.store.verdicts(name, None, PAST),
             web.store.notes(name),
             web.store.judged_comment(name, None),
+            Objections::of(web, name, frame),
         )?;
         let evaluation = &item.verdict.evaluation;
         let minis =
@@ -118,6 +122,7 @@ impl Parts {
         let attachments = judged.map(|judged| judged.comment.circumstances.attachments).unwrap_or_default();
         Ok(Self {
             reasons: evaluation.reasons.iter().map(|reason| Why::of(reason, frame)).collect(),
+            objections,
             degraded: evaluation.degraded.join(", "),
             judged: Moment::of(item.verdict.evaluate_time, frame.now),
             rule_set: evaluation.rule_set.to_string(),
