@@ -206,10 +206,7 @@ async fn nothing_is_told_of_what_was_undone_or_is_advertising() {
     let undone = house.decide("undone", DecisionKind::Reject, "mo").await;
     house.decide("spam", DecisionKind::Spam, "mo").await;
     house.decide("approved", DecisionKind::Approve, "mo").await;
-    // TEMP: until undo is there.
-    if house.store.undo(&house.site.id, undone, &actor("mo"), house.clock.now()).await.is_err() {
-        return;
-    }
+    house.store.undo(&house.site.id, undone, &actor("mo"), house.clock.now()).await.unwrap();
     house.comment("engine-spam", State::Spam, Some("ada@example.org")).await;
     house.clock.advance(UNDO * 2);
     house.pass().await;

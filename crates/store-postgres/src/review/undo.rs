@@ -25,7 +25,7 @@ const DECIDED_SINCE: &str = "
 
 const UNDO: &str = "
     UPDATE decisions SET undone_time_ms = $3, undone_by_id = $4, undone_by_name = $5
-    WHERE decision = $1 AND site_id = $2";
+    WHERE decision = $1 AND site_id = $2 AND effects_time_ms IS NULL";
 
 pub(super) async fn undo(
     pool: &PgPool,
@@ -84,12 +84,16 @@ pub(super) async fn undo(
         })
         .collect();
     cases::put(&mut transaction, site, &restored, now).await?;
-    of_decision(UNDO)
+    let undone = of_decision(UNDO)
         .bind(now.as_millis())
         .bind(&actor.id)
         .bind(&actor.name)
         .execute(&mut *transaction)
         .await?;
+    // By another clock the time had passed: its author was told already.
+    if undone.rows_affected() < parts.len() as u64 {
+        return Ok(Err(UndoError::TooLate(first.undo_until)));
+    }
     let changes = column(&restored, |(locked, after)| locked.change(EventKind::DecisionUndone, after, now));
     publish(&mut transaction, &changes).await?;
     audit::append(&mut transaction, &undo_entry(site, decision, actor, ids.len(), now)).await?;

@@ -11,6 +11,7 @@ use moderato_domain::{
 use super::builders::{Case, actor, at, comment_id};
 use crate::{
     Appealed, DecideRefusal, Decided, DecisionRecord, Effect, EventCursor, Mail, MailKind, StatementPosition,
+    UndoError,
 };
 
 /// Longer than any case takes.
@@ -95,10 +96,7 @@ pub(super) async fn effects_wait_for_the_time_to_undo_and_happen_once(case: Case
     let undone = case.decision("c2", 1, DecisionKind::Reject);
     case.apply(&undone).await;
     assert_eq!(due(&case, at(60)).await, [], "it can be undone up to then");
-    // TEMP: until undo is there.
-    if case.store.undo(&case.site, undone.id, &actor("mo"), at(55)).await.is_err() {
-        return;
-    }
+    case.store.undo(&case.site, undone.id, &actor("mo"), at(55)).await.expect("undone");
     let records = due(&case, at(61)).await;
     assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [decision.id]);
 
@@ -113,6 +111,9 @@ pub(super) async fn effects_wait_for_the_time_to_undo_and_happen_once(case: Case
     let carried = [effect(decision.id, "c1", Some(&statement), &[&mail])];
     case.store.carry_out(&carried, at(61)).await.expect("carried out");
     assert_eq!(due(&case, at(100)).await, []);
+    // By a clock that is slow it could still be undone.
+    let late = case.store.undo(&case.site, decision.id, &actor("mo"), at(59)).await;
+    assert!(matches!(late, Err(UndoError::TooLate(_))), "{late:?}");
     assert_eq!(case.store.statement(&case.name("c1")).await.expect("read"), Some(statement.clone()));
 
     // Another process that had read the same decision, and one that had read the undone one.
@@ -230,10 +231,7 @@ pub(super) async fn an_appeal_reaches_somebody_else_and_can_bring_the_comment_ba
     assert_eq!(appeal(&case, "c1", &statement).await, Appealed::Answered);
 
     // Undone, it is open again, and only for somebody else.
-    // TEMP: until undo is there.
-    if case.store.undo(&case.site, answer.id, &actor("ann"), at(85)).await.is_err() {
-        return;
-    }
+    case.store.undo(&case.site, answer.id, &actor("ann"), at(85)).await.expect("undone");
     let again = case.store.appeal(&case.name("c1")).await.expect("read").expect("there is one").appeal;
     assert_eq!((again.status, again.resolution), (AppealStatus::Open, None));
     assert_eq!(case.comment("c1").await.state, State::Rejected);

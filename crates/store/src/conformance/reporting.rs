@@ -103,10 +103,7 @@ pub(super) async fn undoing_a_decision_opens_reports_again(case: Case) {
     assert_eq!(file(&case, &spam(2)).await, Reported::Hidden);
     assert_eq!((item(&case, "c1").await.queue, folds(&case, "c1").await[0].open), (None, 0));
 
-    // TEMP: until undo is there.
-    if case.store.undo(&case.site, rejection.id, &actor("mo"), at(55)).await.is_err() {
-        return;
-    }
+    case.store.undo(&case.site, rejection.id, &actor("mo"), at(55)).await.expect("undone");
     let again = item(&case, "c1").await;
     assert_eq!((again.queue, again.reports), (Some(ReviewQueue::Reported), 2));
     assert_eq!(folds(&case, "c1").await[0].open, 2);

@@ -75,9 +75,9 @@ pub(super) async fn undo(
         })
         .collect();
     cases::put(&mut transaction, site, &restored, now).await?;
-    sqlx::query(
+    let undone = sqlx::query(
         "UPDATE decisions SET undone_time_ms = ?3, undone_by_id = ?4, undone_by_name = ?5
-         WHERE decision = ?1 AND site_id = ?2",
+         WHERE decision = ?1 AND site_id = ?2 AND effects_time_ms IS NULL",
     )
     .bind(decision.0)
     .bind(site.as_str())
@@ -86,6 +86,10 @@ pub(super) async fn undo(
     .bind(&actor.name)
     .execute(&mut *transaction)
     .await?;
+    // By another clock the time had passed: its author was told already.
+    if undone.rows_affected() < parts.len() as u64 {
+        return Ok(Err(UndoError::TooLate(first.undo_until)));
+    }
     let told: Vec<_> = restored
         .iter()
         .map(|(held, after)| held.event(EventKind::DecisionUndone, site, after, now))
