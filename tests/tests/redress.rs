@@ -91,8 +91,7 @@ async fn a_reported_comment_is_rejected_and_comes_back(
     assert_eq!(mail.recipient, EMAIL);
     assert!(mail.body().contains(&link), "{}", mail.body());
     let page = get(&link).await;
-    for told in
-        ["A person decided", "Readers had reported it", "Please stay polite", "Object to this decision"]
+    for told in ["person decided", "Readers had reported it", "Please stay polite", "Object to this decision"]
     {
         assert!(page.contains(told), "{told}: {page}");
     }
@@ -146,9 +145,8 @@ async fn a_reported_comment_is_rejected_and_comes_back(
 
     // For the transparency database.
     let table = deployment.cli_ok(&["statements", "export", "--site", "blog"]).await;
-    let lines: Vec<&str> = table.lines().filter(|line| line.contains("DECISION_")).collect();
     assert!(table.starts_with("puid,decision_visibility,") && table.contains(statement), "{table}");
-    assert_eq!(lines.len(), 1, "{table}");
+    assert_eq!(table.matches("AUTOMATED_DECISION_NOT_AUTOMATED").count(), 1, "{table}");
     let json =
         deployment.cli_ok(&["statements", "export", "--format", "jsonl", "--since", "2026-01-01"]).await;
     assert!(json.contains("\"automated_decision\":\"AUTOMATED_DECISION_NOT_AUTOMATED\""), "{json}");

@@ -70,7 +70,7 @@ async fn table(
     let site = door.site.id.clone();
     let name = format!("attachment; filename=\"statements-{site}.csv\"");
     let rows = Rows { store: Arc::clone(&web.store), site, since, until, after: None, begun: false };
-    let body = Body::from_stream(stream::try_unfold(rows, |rows| rows.next()));
+    let body = Body::from_stream(stream::try_unfold(rows, Rows::next));
     Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, name)], body)
         .into_response())
 }
