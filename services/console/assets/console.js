@@ -127,6 +127,13 @@
     return own;
   }
 
+  // Whether only the claim can differ: then nothing moves under somebody's hands.
+  function sameAs(old, fresh) {
+    const target = (card) => card.querySelector("form.acts input[name=target]")?.value;
+    return old.hasAttribute("data-open") && fresh.hasAttribute("data-open") && target(old) === target(fresh)
+      && !old.querySelector("[data-refused]") && !fresh.querySelector("[data-refused]") && old.dataset.alike === fresh.dataset.alike;
+  }
+
   function insert(card) {
     const order = card.dataset.order;
     const next = cards().find((other) => other.hasAttribute("data-open") && other.dataset.order > order);
@@ -144,12 +151,15 @@
     const listed = list.getAttribute("role") === "feed";
     for (const fresh of part.querySelectorAll("article[data-comment]")) {
       const old = byId(fresh.id);
-      if (old) swap(old, fresh);
+      if (old && sameAs(old, fresh)) swap(old.querySelector("[data-held]"), fresh.querySelector("[data-held]"));
+      else if (old) swap(old, fresh);
       else if (listed && fresh.hasAttribute("data-open")) insert(fresh);
     }
     for (const fresh of part.querySelectorAll("li[data-mini], [data-held][id], #side, #last")) {
       const old = byId(fresh.id);
-      if (old && !(fresh.id === "last" && !mine)) swap(old, fresh);
+      // One decision is undone at its item; many have no one place.
+      const many = fresh.id !== "last" || (mine && Number(fresh.querySelector("[data-last]")?.dataset.count) > 1);
+      if (old && many) swap(old, fresh);
     }
     for (const gone of part.querySelectorAll("[data-gone]")) byId(gone.dataset.gone)?.classList.add("settled");
     const told = part.querySelector("template[data-waiting]");
@@ -245,12 +255,15 @@
     const here = current;
     const said = apply(answer.part, { mine: true });
     const refused = answer.part.querySelector("[data-refused]");
-    const last = byId("last")?.querySelector("[data-last]");
+    const last = answer.part.querySelector("[data-last]");
     if (!undoing && last) {
       lastDecision = last.dataset.last;
       if (Number(last.dataset.count) > 1) bulkDecisions.push(lastDecision);
     }
-    if (undoing && lastDecision === fields.get("decision")) lastDecision = null;
+    if (undoing) {
+      if (lastDecision === fields.get("decision")) lastDecision = null;
+      byId("last")?.replaceChildren();
+    }
     say([said, byId("waiting")?.textContent].filter(Boolean).join(" "));
     for (const name of names) held.delete(name);
     if (form.hasAttribute("data-in-place")) return;
@@ -366,15 +379,15 @@
       panel.scrollTop = 0;
     }
     panel.hidden = false;
-    root.classList.add("with-panel");
     desk.classList.add("with-panel");
     if (!focus) return;
     const part = section && panel.querySelector(`#${section}`);
     const target = section === "notes" ? part?.querySelector("textarea") : part ?? panel.querySelector("h2");
     if (target) {
       if (!target.matches("textarea")) target.tabIndex = -1;
-      target.focus();
-      (part ?? target).scrollIntoView({ block: "start" });
+      target.focus({ preventScroll: true });
+      if (part) part.scrollIntoView({ block: "start" });
+      else panel.scrollTop = 0;
     }
   }
 
@@ -466,7 +479,8 @@
       look();
     });
     source.addEventListener("behind", (event) => { seen(event); shown().forEach((id) => changed.add(id)); look(); });
-    source.addEventListener("ended", () => { source.close(); location.reload(); });
+    // What is typed stays; the server's own words say what happened.
+    source.addEventListener("ended", () => { source.close(); lost(true); loadDialog(location.pathname); });
     source.addEventListener("error", () => {
       lost(true);
       if (source.readyState !== EventSource.CLOSED) return;
@@ -692,7 +706,9 @@
 
     const onControl = event.target.closest?.("a[href], button, summary, input");
     if (onControl && (event.key === "Enter" || event.key === " ")) return;
-    const name = event.key === " " ? "Space" : event.key.length === 1 && event.shiftKey && event.key.toLowerCase() !== event.key.toUpperCase() ? `Shift+${event.key.toLowerCase()}` : event.key;
+    const letter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
+    const plain = letter ? event.key.toLowerCase() : event.key === " " ? "Space" : event.key;
+    const name = letter && event.shiftKey ? `Shift+${plain}` : plain;
     const full = prefix && Date.now() < prefixEnds ? `${prefix}+${name}` : name;
     prefix = "";
     const command = commandOf.get(full);

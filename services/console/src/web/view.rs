@@ -442,13 +442,20 @@ pub(crate) struct Mini {
     pub(crate) tone: &'static str,
     /// What it says.
     pub(crate) body: Text,
+    /// Categories that veil it, in words.
+    pub(crate) veil: String,
     /// It can be decided about.
     pub(crate) open: bool,
 }
 
 impl Mini {
-    /// A comment in passing. What is known of it does not tell whether it hurts.
-    pub(crate) fn of(comment: &StoredComment, frame: &Frame) -> Self {
+    /// An item in passing.
+    pub(crate) fn of_item(item: &QueueItem, frame: &Frame) -> Self {
+        Self::of(&item.comment, &item.verdict.evaluation.reasons, frame)
+    }
+
+    /// A comment in passing, with the reasons against it if they are known.
+    pub(crate) fn of(comment: &StoredComment, reasons: &[Reason], frame: &Frame) -> Self {
         let author =
             Text::plain(if comment.display_name.is_empty() { "(no name)" } else { &comment.display_name });
         Self {
@@ -466,7 +473,8 @@ impl Mini {
                 State::Pending => "warn",
                 State::Withdrawn => "",
             },
-            body: Text::of(&comment.body, Field::Body, &[], SHOWN_IN_PASSING),
+            body: Text::of(&comment.body, Field::Body, reasons, SHOWN_IN_PASSING),
+            veil: frame.veil(reasons),
             open: comment.state != State::Withdrawn,
         }
     }

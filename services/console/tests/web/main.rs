@@ -6,6 +6,7 @@ mod door;
 mod forms;
 mod house;
 mod oidc;
+mod pages;
 mod people;
 mod provider;
 mod sessions;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use moderato_domain::{
     CommentId, CommentName, Decision, DecisionId, DecisionKind, Permission, Revision, Target,
 };
-use moderato_store::{DecideRefusal, Decided, DecisionRecord, QueueItem, StoredComment, UndoError};
+use moderato_store::{DecideRefusal, Decided, DecisionRecord, QueueItem, UndoError};
 use serde::Deserialize;
 use std::time::Duration;
 use uuid::Uuid;
@@ -159,7 +159,7 @@ impl Answer {
                 (_, None) => unknown += 1,
             }
         }
-        let minis = items.iter().map(|item| Mini::of(&item.comment, frame)).collect();
+        let minis = items.iter().map(|item| Mini::of_item(item, frame)).collect();
         let not = refused.len() + unknown;
         let say = match (records.len(), not) {
             (0, 1) => refused
@@ -330,22 +330,21 @@ struct ConfirmFragment {
 
 impl Confirm {
     /// The question whether these shall be decided so.
-    pub(crate) fn of(kind: DecisionKind, comments: &[StoredComment], missing: usize, frame: &Frame) -> Self {
-        let what = words::count(comments.len() as u64, "comment", "comments");
+    pub(crate) fn of(kind: DecisionKind, items: &[QueueItem], missing: usize, frame: &Frame) -> Self {
+        let what = words::count(items.len() as u64, "comment", "comments");
         let act = match kind {
             DecisionKind::Spam => format!("Mark {what} as spam"),
             kind => format!("{} {what}", words::act(kind)),
         };
-        let sample: Vec<Mini> =
-            comments.iter().take(SAMPLE).map(|comment| Mini::of(comment, frame)).collect();
+        let sample: Vec<Mini> = items.iter().take(SAMPLE).map(|item| Mini::of_item(item, frame)).collect();
         Self {
             title: format!("{act}?"),
             act: kind.as_str(),
             rejects: kind == DecisionKind::Reject,
             button: act,
             decision: frame.decision(),
-            targets: comments.iter().map(target).collect(),
-            rest: comments.len() - sample.len(),
+            targets: items.iter().map(|item| target(&item.comment)).collect(),
+            rest: items.len() - sample.len(),
             sample,
             missing,
         }
@@ -384,18 +383,17 @@ pub(super) async fn preview(
     let targets = form.targets()?;
     let ids: Vec<CommentId> = targets.iter().map(|target| target.comment.clone()).collect();
     let items = web.store.queue_items(&door.site.id, &ids, frame.now).await?;
-    let comments: Vec<StoredComment> = items.into_iter().map(|item| item.comment).collect();
-    if comments.is_empty() {
+    if items.is_empty() {
         return Err(Problem::conflict("None of these comments is there any more."));
     }
-    let missing = targets.len() - comments.len();
-    let confirm = Confirm::of(kind, &comments, missing, &frame);
+    let missing = targets.len() - items.len();
+    let confirm = Confirm::of(kind, &items, missing, &frame);
     // As they were seen, not as they are now: what changed since is refused, and told.
     let seen: Vec<String> = form
         .target
         .iter()
         .filter(|target| {
-            comments.iter().any(|comment| target.split(':').next() == Some(comment.name.comment.as_str()))
+            items.iter().any(|item| target.split(':').next() == Some(item.comment.name.comment.as_str()))
         })
         .cloned()
         .collect();
@@ -438,7 +436,7 @@ pub(super) async fn undo(
     let ids: Vec<CommentId> = comments.iter().map(|comment| comment.name.comment.clone()).collect();
     let items = web.store.queue_items(&door.site.id, &ids, frame.now).await?;
     let cards = items.iter().map(|item| Card::of(item, &frame)).collect();
-    let minis = items.iter().map(|item| Mini::of(&item.comment, &frame)).collect();
+    let minis = items.iter().map(|item| Mini::of_item(item, &frame)).collect();
     let say = format!(
         "Taken back: {} again.",
         words::count(comments.len() as u64, "comment waits", "comments wait")

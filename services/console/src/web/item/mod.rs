@@ -186,5 +186,7 @@ async fn campaign(
     if comments.is_empty() {
         return Err(Problem::conflict("Nothing with this text waits any more."));
     }
-    Confirm::of(kind, &comments, 0, &frame).answer(&door, frame, &headers)
+    let ids: Vec<_> = comments.iter().map(|comment| comment.name.comment.clone()).collect();
+    let items = web.store.queue_items(&name.site, &ids, frame.now).await?;
+    Confirm::of(kind, &items, 0, &frame).answer(&door, frame, &headers)
 }

@@ -1,6 +1,6 @@
 //! What stands around a comment: why it waits, its conversation, its author, its past.
 
-use moderato_domain::{Attachment, Timestamp, Verdict};
+use moderato_domain::{Attachment, CommentId, Timestamp, Verdict};
 use moderato_store::{
     AuthorHistory, Conversation, DecisionFilter, Note, QueueItem, Sanction, StoreError, StoredComment,
 };
@@ -31,8 +31,6 @@ pub(crate) struct Parts {
     pub(crate) judged: Moment,
     /// By which rules.
     pub(crate) rule_set: String,
-    /// From how many points on a person looks, if the rules in force tell.
-    pub(crate) review_from: String,
     /// Comments that wait with a text like its own, if there are others.
     pub(crate) campaign: Vec<Mini>,
     /// There are more of them.
@@ -114,8 +112,8 @@ impl Parts {
             Objections::of(web, name, frame),
         )?;
         let evaluation = &item.verdict.evaluation;
-        let minis =
-            |comments: &[StoredComment]| comments.iter().map(|comment| Mini::of(comment, frame)).collect();
+        let around = Around::of(web, item, &conversation, &campaign, history.as_ref(), frame).await?;
+        let minis = |comments: &[StoredComment]| around.minis(comments, frame);
         let Conversation { parents, siblings, replies } = conversation;
         let (before, after): (Vec<StoredComment>, Vec<StoredComment>) =
             siblings.into_iter().partition(|sibling| sibling.create_time <= item.comment.create_time);
@@ -126,14 +124,13 @@ impl Parts {
             degraded: evaluation.degraded.join(", "),
             judged: Moment::of(item.verdict.evaluate_time, frame.now),
             rule_set: evaluation.rule_set.to_string(),
-            review_from: String::new(),
             campaign_is_cut: campaign.len() > CAMPAIGN as usize,
             campaign: minis(&campaign[..campaign.len().min(CAMPAIGN as usize)]),
             parents: minis(&parents),
             siblings_before: minis(&before),
             siblings_after: minis(&after),
             replies: minis(&replies),
-            author: history.map(|history| Writer::of(&history, item, frame)),
+            author: history.map(|history| Writer::of(&history, item, &around, frame)),
             attachments: attachments.iter().map(attachment).collect(),
             decisions: decisions.iter().map(|record| Outcome::of(record, frame)).collect(),
             verdicts: verdicts.iter().map(|verdict| verdict_said(verdict, frame.now)).collect(),
@@ -149,11 +146,48 @@ impl Parts {
     }
 }
 
+/// What rules said about the comments around an item: they may have to be veiled, too.
+struct Around {
+    items: Vec<QueueItem>,
+}
+
+impl Around {
+    async fn of(
+        web: &Web,
+        item: &QueueItem,
+        conversation: &Conversation,
+        campaign: &[StoredComment],
+        history: Option<&AuthorHistory>,
+        frame: &Frame,
+    ) -> Result<Self, StoreError> {
+        let Conversation { parents, siblings, replies } = conversation;
+        let recent = history.map(|history| history.recent.as_slice()).unwrap_or_default();
+        let all = [parents.as_slice(), siblings, replies, campaign, recent].concat();
+        let mut ids: Vec<CommentId> = all.into_iter().map(|comment| comment.name.comment).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Self { items: web.store.queue_items(&item.comment.name.site, &ids, frame.now).await? })
+    }
+
+    fn minis(&self, comments: &[StoredComment], frame: &Frame) -> Vec<Mini> {
+        let mini = |comment: &StoredComment| match self
+            .items
+            .iter()
+            .find(|item| item.comment.name == comment.name)
+        {
+            Some(item) => Mini::of_item(item, frame),
+            None => Mini::of(comment, &[], frame),
+        };
+        comments.iter().map(mini).collect()
+    }
+}
+
 impl Writer {
-    fn of(history: &AuthorHistory, item: &QueueItem, frame: &Frame) -> Self {
+    fn of(history: &AuthorHistory, item: &QueueItem, around: &Around, frame: &Frame) -> Self {
         let author = item.author.as_ref().map(author_hex).unwrap_or_default();
         let counted = |count: i64| words::number(count.max(0).unsigned_abs());
-        let others = history.recent.iter().filter(|comment| comment.name != item.comment.name);
+        let mut others = history.recent.clone();
+        others.retain(|comment| comment.name != item.comment.name);
         Self {
             since: history.first_seen.map_or_else(|| "now".to_owned(), words::date),
             comments: counted(history.comments),
@@ -161,7 +195,7 @@ impl Writer {
             rejected: counted(history.rejected),
             sanction: history.sanction.as_ref().map(in_force),
             href: Question { author, ..Question::default() }.path(&frame.base),
-            recent: others.map(|comment| Mini::of(comment, frame)).collect(),
+            recent: around.minis(&others, frame),
         }
     }
 }

@@ -76,7 +76,7 @@ fn cards_sort_as_the_queue_does() {
 #[test]
 fn a_bulk_decision_says_how_many_before_it_is_made() {
     let frame = sample::frame();
-    let comments: Vec<_> = sample::items().into_iter().map(|item| item.comment).collect();
+    let comments = sample::items();
     let confirm = Confirm::of(moderato_domain::DecisionKind::Spam, &comments, 0, &frame);
     assert_eq!(confirm.title, format!("Mark {} comments as spam?", comments.len()));
     assert_eq!(confirm.targets.len(), comments.len());
