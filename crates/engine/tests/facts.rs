@@ -137,7 +137,7 @@ fn a_missing_fact_matters_only_to_rules_that_ask_for_it() {
 #[test]
 fn a_banned_author_is_rejected_whatever_the_rules_say() {
     let harmless = comment("Thank you, that helped a lot!");
-    let rules = compile(&one_rule("body.length > 1000")).unwrap();
+    let rules = compile(&one_rule("body.lines > 1000")).unwrap();
     assert_eq!(evaluate(&rules, &harmless, &Facts::none(NOW)).action, Action::Allow);
     let sanction = Some(SanctionFacts { until: None });
     let facts = Facts { sanction, ..Facts::none(NOW) };
