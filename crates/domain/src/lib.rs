@@ -16,6 +16,7 @@
 //! | [`sketch`] | recognising a text and its variants |
 //! | [`verdict`] | evaluation, verdict, reasons with spans, and the state readers see |
 //! | [`decision`] | a human's resolution |
+//! | [`second_look`] | which decisions somebody else decides once more |
 //! | [`review`] | where a comment waits for a person, and how urgently |
 //! | [`audit`] | who did what, in a chain of hashes |
 //! | [`redress`] | reports of readers, statements of reasons, appeals of authors |
@@ -39,6 +40,7 @@ pub mod ids;
 pub mod intake;
 pub mod redress;
 pub mod review;
+pub mod second_look;
 pub mod site;
 pub mod sketch;
 pub mod verdict;

@@ -51,6 +51,8 @@ pub struct SiteSettings {
     pub guidelines_version: Option<String>,
     /// Store mail and IP addresses in clear instead of as keyed hashes.
     pub keep_contact_details: bool,
+    /// Of a hundred decisions, how many somebody else decides once more without knowing the outcome.
+    pub second_look_percent: u8,
 }
 
 impl Default for SiteSettings {
@@ -63,6 +65,7 @@ impl Default for SiteSettings {
             body_max_chars: 10_000,
             guidelines_version: None,
             keep_contact_details: false,
+            second_look_percent: 5,
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | `tenants`, `rule_sets` | sites, keys, rule sets |
 //! | `accounts` | people, sessions, links, attempts to sign in |
 //! | `rule_effects`, `judged` | what rule sets did; comments to try others on |
+//! | `insight` | what a lead asks: work, waits, overturns, agreement |
 //! | `rows`, `error` | from rows to domain types, from errors to what callers act on |
 //!
 //! Every transaction takes its locks in one order, so that no two wait for each other: revisions,
@@ -31,6 +32,7 @@ mod error;
 mod events;
 mod facts;
 mod hint;
+mod insight;
 mod judged;
 mod reading;
 mod recent;

@@ -15,6 +15,7 @@ mod audit;
 pub mod conformance;
 mod directory;
 mod facts;
+mod insight;
 mod redress;
 mod review;
 mod rules;
@@ -38,6 +39,10 @@ pub use accounts::{
 pub use audit::{AuditFault, AuditRecord, ban_entry, decision_entry, lift_entry, undo_entry, verify_audit};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
+pub use insight::{
+    ActorRecord, Agreement, HourOfWork, Period, RuleAppeals, SAMPLED_FROM, SampleScope, SampledDecision,
+    SecondLook, SecondLooked, WaitingTimes, Waits,
+};
 pub use redress::{
     AppealCase, Appealed, Effect, Mail, MailKind, Outbox, REPORT_TEXTS, Redress, ReportFold, Reported,
     StatementPosition, TakenMail,
@@ -372,6 +377,37 @@ pub trait RuleEffects: Send + Sync {
     async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError>;
 }
 
+/// What a lead asks of a site's moderation.
+#[async_trait]
+pub trait Insight: Send + Sync {
+    /// Decisions by hour and actor, in this order.
+    async fn work(&self, site: &SiteId, period: Period) -> Result<Vec<HourOfWork>, StoreError>;
+
+    /// How long comments had waited for decisions of the period.
+    async fn waiting_times(&self, site: &SiteId, period: Period) -> Result<WaitingTimes, StoreError>;
+
+    /// Everybody who decided, or against whose decisions an appeal was answered, by id.
+    async fn actor_records(&self, site: &SiteId, period: Period) -> Result<Vec<ActorRecord>, StoreError>;
+
+    /// Rules that appeals were about, by id.
+    async fn rule_appeals(&self, site: &SiteId, period: Period) -> Result<Vec<RuleAppeals>, StoreError>;
+
+    /// How second looks of the period came out, by category.
+    async fn agreement(&self, site: &SiteId, period: Period) -> Result<Vec<Agreement>, StoreError>;
+
+    /// Decisions that wait for a second look of somebody, oldest first. Comments that were taken back
+    /// are left out.
+    async fn sampled_decisions(
+        &self,
+        site: &SiteId,
+        scope: &SampleScope,
+        limit: u32,
+    ) -> Result<Vec<SampledDecision>, StoreError>;
+
+    /// Keeps a second look. It changes nothing about the comment.
+    async fn look_again(&self, look: &SecondLook) -> Result<SecondLooked, StoreError>;
+}
+
 /// Who did what.
 #[async_trait]
 pub trait Audit: Send + Sync {
@@ -499,6 +535,7 @@ pub trait Store:
     + RuleSets
     + RuleEffects
     + Accounts
+    + Insight
     + fmt::Debug
 {
     /// Whether the store answers and can write. For readiness.

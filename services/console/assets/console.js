@@ -148,7 +148,7 @@
 
   // What a changed part of the page says, put in its places.
   function apply(part, { mine = false } = {}) {
-    const listed = list.getAttribute("role") === "feed";
+    const listed = list.hasAttribute("data-list");
     for (const fresh of part.querySelectorAll("article[data-comment]")) {
       const old = byId(fresh.id);
       if (old && sameAs(old, fresh)) swap(old.querySelector("[data-held]"), fresh.querySelector("[data-held]"));
@@ -166,6 +166,8 @@
     if (told && byId("waiting")) byId("waiting").textContent = told.dataset.waiting;
     const empty = byId("empty");
     if (empty) empty.hidden = cards().length > 0;
+    // A feed without articles is none.
+    if (listed) list.setAttribute("role", cards().length > 0 ? "feed" : "group");
     countSelected();
     rove();
     return told?.dataset.say ?? "";

@@ -52,6 +52,9 @@ pub(crate) struct SiteArgs {
     /// Store mail and IP addresses in clear instead of as keyed hashes
     #[arg(long, value_name = "true|false")]
     keep_contact_details: Option<bool>,
+    /// Of a hundred decisions, how many somebody else decides once more without knowing the outcome
+    #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
+    second_look_percent: Option<u8>,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -135,6 +138,7 @@ fn change(site: &mut Site, args: &SiteArgs) -> anyhow::Result<()> {
         body_max_chars,
         guidelines_version,
         keep_contact_details,
+        second_look_percent,
     } = &mut site.settings;
     put(&mut site.display_name, args.display_name.clone());
     put(mode, args.mode);
@@ -143,6 +147,7 @@ fn change(site: &mut Site, args: &SiteArgs) -> anyhow::Result<()> {
     put(body_min_chars, args.body_min_chars);
     put(body_max_chars, args.body_max_chars);
     put(keep_contact_details, args.keep_contact_details);
+    put(second_look_percent, args.second_look_percent);
     put(
         guidelines_version,
         args.guidelines_version.clone().map(|version| (!version.is_empty()).then_some(version)),
@@ -176,11 +181,22 @@ fn listing(sites: &[Site]) -> String {
                 format!("{} to {}", settings.body_min_chars, settings.body_max_chars),
                 visible(settings.guidelines_version.as_deref().unwrap_or("-")),
                 yes(settings.keep_contact_details),
+                format!("{} %", settings.second_look_percent),
             ]
         })
         .collect();
     table(
-        &["site", "name", "mode", "name needed", "mail needed", "characters", "guidelines", "keeps contact"],
+        &[
+            "site",
+            "name",
+            "mode",
+            "name needed",
+            "mail needed",
+            "characters",
+            "guidelines",
+            "keeps contact",
+            "second looks",
+        ],
         &rows,
     )
 }

@@ -6,6 +6,7 @@ mod authors;
 mod comments;
 mod events;
 mod facts;
+mod insight;
 mod judged;
 mod recent;
 mod record;
@@ -24,10 +25,12 @@ use moderato_domain::{
     CommentName, Revision, RuleSetVersion, Site, SiteId, ThreadId, Timestamp, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Activation, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition, Comparisons, DirectorySnapshot,
-    Event, EventCursor, EventLog, JudgedComment, NewRecord, Pipeline, Questions, Reading, Recorded,
-    RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce,
-    ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment, Tenants, Withdrawn,
+    Activation, ActorRecord, Agreement, Answers, ApiKey, ApiKeyId, CommentFilter, CommentPosition,
+    Comparisons, DirectorySnapshot, Event, EventCursor, EventLog, HourOfWork, Insight, JudgedComment,
+    NewRecord, Period, Pipeline, Questions, Reading, Recorded, RuleAppeals, RuleEffects, RuleSetDocument,
+    RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce, SampleScope, SampledDecision,
+    SecondLook, SecondLooked, ShadowDifference, Slot, StatisticsScope, Store, StoreError, StoredComment,
+    Tenants, WaitingTimes, Withdrawn,
 };
 use tokio::sync::watch;
 
@@ -248,6 +251,42 @@ impl RuleEffects for SqliteStore {
 
     async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError> {
         judged::count(&self.database, site, since).await.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl Insight for SqliteStore {
+    async fn work(&self, site: &SiteId, period: Period) -> Result<Vec<HourOfWork>, StoreError> {
+        insight::work(&self.database, site, period).await.map_err(store_error)
+    }
+
+    async fn waiting_times(&self, site: &SiteId, period: Period) -> Result<WaitingTimes, StoreError> {
+        insight::waiting_times(&self.database, site, period).await.map_err(store_error)
+    }
+
+    async fn actor_records(&self, site: &SiteId, period: Period) -> Result<Vec<ActorRecord>, StoreError> {
+        insight::actor_records(&self.database, site, period).await.map_err(store_error)
+    }
+
+    async fn rule_appeals(&self, site: &SiteId, period: Period) -> Result<Vec<RuleAppeals>, StoreError> {
+        insight::rule_appeals(&self.database, site, period).await.map_err(store_error)
+    }
+
+    async fn agreement(&self, site: &SiteId, period: Period) -> Result<Vec<Agreement>, StoreError> {
+        insight::agreement(&self.database, site, period).await.map_err(store_error)
+    }
+
+    async fn sampled_decisions(
+        &self,
+        site: &SiteId,
+        scope: &SampleScope,
+        limit: u32,
+    ) -> Result<Vec<SampledDecision>, StoreError> {
+        insight::sampled_decisions(&self.database, site, scope, limit).await.map_err(store_error)
+    }
+
+    async fn look_again(&self, look: &SecondLook) -> Result<SecondLooked, StoreError> {
+        insight::look_again(&self.database, look).await.map_err(store_error)
     }
 }
 

@@ -12,6 +12,7 @@ mod builders;
 mod deciding;
 mod events;
 mod facts;
+mod insight;
 mod reading;
 mod recording;
 mod redressing;
@@ -133,6 +134,12 @@ const CASES: &[(&str, Run)] = cases![
     redressing::an_appeal_reaches_somebody_else_and_can_bring_the_comment_back,
     redressing::an_appeal_is_about_a_restriction_in_force,
     redressing::a_mail_is_taken_by_one_until_it_is_sent_or_given_up,
+    insight::work_is_counted_by_hour_and_actor,
+    insight::waits_have_percentiles_by_day_and_in_all,
+    insight::a_decision_is_overturned_when_somebody_else_reverses_it,
+    insight::answered_appeals_count_for_who_decided_and_for_the_rules,
+    insight::others_look_again_at_a_sample,
+    insight::a_second_look_counts_once_and_changes_nothing,
 ];
 
 /// Runs every case, one after the other, and panics with the names of those that failed.

@@ -58,6 +58,11 @@ fn mail(case: &Case, due: Timestamp) -> Mail {
 /// A rejected comment whose author was told why.
 async fn rejected(case: &Case, id: &str) -> (Decision, Statement) {
     case.record([case.draft(id).state(State::Pending).action(Action::Review)]).await;
+    reject(case, id).await
+}
+
+/// Rejects a comment and tells its author why.
+pub(super) async fn reject(case: &Case, id: &str) -> (Decision, Statement) {
     let decision = case.decision(id, 1, DecisionKind::Reject);
     case.apply(&decision).await;
     let statement = stated(case, id, &decision, 61).await;
@@ -76,7 +81,7 @@ async fn due(case: &Case, now: Timestamp) -> Vec<DecisionRecord> {
     due.into_iter().filter(|decision| decision.comment.site == case.site).collect()
 }
 
-async fn appeal(case: &Case, id: &str, statement: &Statement) -> Appealed {
+pub(super) async fn appeal(case: &Case, id: &str, statement: &Statement) -> Appealed {
     let text = AppealText::parse("It was a joke.").expect("words");
     case.store.file_appeal(&statement.puid, &case.name(id), &text, at(70)).await.expect("filed")
 }

@@ -28,6 +28,8 @@
 //! | `keys` | the keyboard, and what a person made of it |
 //! | `held` | what the pages keep in memory |
 //! | `statements` | what authors were told, as a table |
+//! | `numbers` | what a lead asks: work, waits, overturns, agreement |
+//! | `second_look` | a sample of decisions, decided once more |
 //!
 //! To add a page: a module with `pub(super) fn routes() -> Router<Arc<Web>>`, merged in [`router`]; a
 //! template that extends `base.html` with a [`Shell`](shell::Shell) in it. A handler takes a
@@ -48,10 +50,12 @@ mod held;
 mod item;
 mod keys;
 mod link;
+mod numbers;
 pub mod oidc;
 mod people;
 pub mod problem;
 mod queue;
+mod second_look;
 pub mod session;
 mod settings;
 pub mod shell;
@@ -150,6 +154,8 @@ pub fn router(web: Web) -> Router {
         .merge(item::routes())
         .merge(act::routes())
         .merge(events::routes())
+        .merge(numbers::routes())
+        .merge(second_look::routes())
         .layer(Extension(held))
         .fallback(dress::not_found)
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))

@@ -1,0 +1,130 @@
+//! The tables of the numbers page as files for a spreadsheet.
+
+use moderato_domain::Timestamp;
+
+use super::report::{Report, written};
+
+/// A table by the name of its file.
+pub(super) fn table(report: &Report, name: &str) -> Option<String> {
+    let seconds = |wait: std::time::Duration| format!("{:.3}", wait.as_secs_f64());
+    Some(match name {
+        "work.csv" => write(
+            &["hour", "moderator_id", "moderator", "decisions"],
+            report.work.iter().map(|line| {
+                vec![
+                    time(line.hour),
+                    line.actor.id.clone(),
+                    line.actor.name.clone(),
+                    line.decisions.to_string(),
+                ]
+            }),
+        ),
+        "waits.csv" => write(
+            &["day", "decisions", "p50_seconds", "p90_seconds"],
+            report.waits.days.iter().map(|(day, waits)| {
+                vec![
+                    written(*day, "%Y-%m-%d"),
+                    waits.decisions.to_string(),
+                    seconds(waits.p50),
+                    seconds(waits.p90),
+                ]
+            }),
+        ),
+        "moderators.csv" => write(
+            &[
+                "moderator_id",
+                "moderator",
+                "decisions",
+                "hours_with_decisions",
+                "p50_seconds",
+                "p90_seconds",
+                "overturned",
+                "appeals_answered",
+                "appeals_upheld",
+            ],
+            report.people.iter().map(|line| {
+                let record = &line.record;
+                vec![
+                    record.actor.id.clone(),
+                    record.actor.name.clone(),
+                    record.waits.decisions.to_string(),
+                    line.hours.to_string(),
+                    seconds(record.waits.p50),
+                    seconds(record.waits.p90),
+                    record.overturned.to_string(),
+                    record.appeals.to_string(),
+                    record.upheld.to_string(),
+                ]
+            }),
+        ),
+        "rules.csv" => write(
+            &["rule", "decided", "overturned", "appeals_answered", "appeals_upheld"],
+            report.rules.iter().map(|line| {
+                let counts = [line.decided, line.overturned, line.appeals, line.upheld];
+                [vec![line.rule.clone()], counts.map(|count| count.to_string()).to_vec()].concat()
+            }),
+        ),
+        "agreement.csv" => write(
+            &["category", "first", "second", "looks"],
+            report.agreement.iter().map(|line| {
+                vec![
+                    line.category.clone().unwrap_or_default(),
+                    line.first.as_str().to_owned(),
+                    line.second.as_str().to_owned(),
+                    line.looks.to_string(),
+                ]
+            }),
+        ),
+        _ => return None,
+    })
+}
+
+fn time(time: Timestamp) -> String {
+    written(time, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut text = header.join(",");
+    text.push_str("\r\n");
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A cell as RFC 4180 wants it. A name that a spreadsheet would take for a formula gets an apostrophe,
+/// which makes it text.
+fn quoted(cell: &str) -> String {
+    let is_number = cell.parse::<f64>().is_ok();
+    let guarded = match cell.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') if !is_number => format!("'{cell}"),
+        _ => cell.to_owned(),
+    };
+    if guarded.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_text_for_a_spreadsheet() {
+        for (cell, written) in [
+            ("Ada", "Ada"),
+            ("Ada, the first", "\"Ada, the first\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("@cmd", "'@cmd"),
+            ("-1.5", "-1.5"),
+            ("", ""),
+        ] {
+            assert_eq!(quoted(cell), written);
+        }
+    }
+}
