@@ -2,4 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod access;
 mod harness;
+mod hostile;
+mod keyboard;
+mod office;
+mod screenshots;
+mod together;
