@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make run` and `make test`.
 
-.PHONY: run build test test-tools lint doc bench clean
+.PHONY: run build test test-tools lint doc bench bench-review clean
 
 # Everything in one process: SQLite, nothing to install but Rust and a C compiler.
 run: build
@@ -29,6 +29,10 @@ doc:
 # Throughput, latency and CPU of the whole pipeline beside the limits it lives under.
 bench: build test-tools
 	cargo run --release --locked --package moderato-tests --bin bench_stack -- --all
+
+# The console's pages and moderators' decisions beside their bars, with a million stored comments.
+bench-review: build test-tools
+	cargo run --release --locked --package moderato-tests --bin bench_review
 
 clean:
 	cargo clean
