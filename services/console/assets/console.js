@@ -460,6 +460,7 @@
   const changed = new Set();
   let looking = 0;
   let source = null;
+  let again = 0;
   let attempts = 0;
   let resumeAt = desk.dataset.events;
 
@@ -487,10 +488,15 @@
       lost(true);
       if (source.readyState !== EventSource.CLOSED) return;
       // Refused, such as by a proxy whose server restarts: the browser does not try again by itself.
-      setTimeout(connect, RECONNECT[Math.min(attempts, RECONNECT.length - 1)]);
+      again = setTimeout(connect, RECONNECT[Math.min(attempts, RECONNECT.length - 1)]);
       attempts += 1;
     });
   }
+
+  // A page that one may come back to keeps its connections for a minute, and there are six to a server:
+  // without this the seventh page would wait for that.
+  addEventListener("pagehide", () => { clearTimeout(again); source?.close(); });
+  addEventListener("pageshow", (event) => { if (event.persisted && source) connect(); });
 
   const shown = () => cards().map((card) => card.dataset.comment);
 

@@ -10,6 +10,7 @@ use moderato_tests::browser::{Browser, Person, soon};
 use moderato_tests::deployment::{Deployment, SITE};
 use moderato_tests::sample;
 use serde_json::json;
+use tonic::Status;
 
 /// Where the comments of these tests are.
 pub(crate) const THREAD: &str = "post-1";
@@ -61,13 +62,7 @@ impl Office {
     pub(crate) async fn receive(&self, drafts: impl IntoIterator<Item = CommentDraft>) -> Vec<String> {
         let mut names = Vec::new();
         for comment in drafts {
-            let request = SubmitCommentRequest {
-                parent: SITE.to_owned(),
-                comment: Some(comment),
-                ..SubmitCommentRequest::default()
-            };
-            let accepted = self.deployment.ingest().submit_comment(request).await.unwrap().into_inner();
-            names.push(accepted.name);
+            names.push(self.receive_one(comment).await);
         }
         self.deployment.until_drained(Duration::from_mins(1)).await;
         names
@@ -94,14 +89,28 @@ impl Office {
         sample::draft(THREAD, body)
     }
 
-    /// Submits a comment; none if the door refuses it.
-    pub(crate) async fn try_to_receive(&self, comment: CommentDraft) -> Option<String> {
+    async fn submit(&self, comment: CommentDraft) -> Result<String, Status> {
         let request = SubmitCommentRequest {
             parent: SITE.to_owned(),
             comment: Some(comment),
             ..SubmitCommentRequest::default()
         };
-        self.deployment.ingest().submit_comment(request).await.ok().map(|accepted| accepted.into_inner().name)
+        Ok(self.deployment.ingest().submit_comment(request).await?.into_inner().name)
+    }
+
+    /// Submits a comment; none if the door refuses it.
+    pub(crate) async fn try_to_receive(&self, comment: CommentDraft) -> Option<String> {
+        self.submit(comment).await.ok()
+    }
+
+    /// Submits a comment; its name. Does not wait until it was judged.
+    pub(crate) async fn receive_one(&self, comment: CommentDraft) -> String {
+        self.submit(comment).await.unwrap()
+    }
+
+    /// How the door refuses a comment.
+    pub(crate) async fn refusal(&self, comment: CommentDraft) -> Status {
+        self.submit(comment).await.unwrap_err()
     }
 
     /// Waits until everything that was submitted was judged.
@@ -254,7 +263,8 @@ impl Desk {
                 .filter((e) => !allowed.includes(e.tagName)
                     || [...e.attributes].some((a) => a.name.startsWith('on') || a.name === 'style')
                     || (e.matches('a, form') && !/^https?:$/.test(new URL(e.href || e.action, location.href).protocol)));
-            return [document.scripts.length, document.querySelectorAll('iframe, object, embed, base, style, meta[http-equiv]').length,
+            const acting = 'iframe, object, embed, base, style, meta[http-equiv], .card :is(script, svg, img, link, [href^=\"javascript\" i])';
+            return [document.scripts.length, document.querySelectorAll(acting).length,
                 bad.map((e) => e.outerHTML.slice(0, 200))]";
         let answer = self.browser.script(script).await;
         assert_eq!(answer, json!([1, 0, []]), "{what}");

@@ -1,7 +1,10 @@
 //! Several moderators at once, and the network between.
 
+use std::time::Duration;
+
 use fantoccini::key::Key;
-use moderato_tests::deployment::Deployment;
+use moderato_domain::Stopwatch;
+use moderato_tests::deployment::{Deployment, SITE};
 use moderato_tests::proxy::ChaosProxy;
 
 use crate::office::Office;
@@ -78,5 +81,28 @@ async fn a_lost_connection_is_told_and_what_happened_meanwhile_appears() {
     let of_the_network = |complaint: &&String| complaint.contains("net::ERR_");
     let others: Vec<_> = complaints.iter().filter(|complaint| !of_the_network(complaint)).collect();
     assert!(others.is_empty(), "{others:#?}");
+    desk.browser.finish().await;
+}
+
+/// Pages that one may come back to let go of their connection, of which a browser has six to a server;
+/// back on one, it is live again.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pages_one_after_the_other_do_not_wait_for_each_other() {
+    let office = Office::of(Deployment::embedded().await);
+    let names = office.receive((0..9).map(Office::harmless)).await;
+    let desk = office.admin().await;
+    desk.open_queue("pending").await;
+    let stopwatch = Stopwatch::start();
+    for name in &names {
+        let (_, comment) = name.rsplit_once('/').unwrap();
+        desk.goto(&format!("/{SITE}/comments/{comment}")).await;
+        desk.browser.until("the page is live", "document.documentElement.dataset.live === 'on'").await;
+    }
+    assert!(stopwatch.elapsed() < Duration::from_secs(40), "{:?}", stopwatch.elapsed());
+    desk.browser.script("history.go(-9)").await;
+    desk.browser.until_at("queue=pending").await;
+    desk.until_waiting(9).await;
+    office.receive([Office::harmless(9)]).await;
+    desk.until_waiting(10).await;
     desk.browser.finish().await;
 }
