@@ -6,6 +6,7 @@ mod access;
 mod harness;
 mod hostile;
 mod keyboard;
+mod numbers;
 mod office;
 mod screenshots;
 mod together;

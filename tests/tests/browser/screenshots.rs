@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use moderato_tests::browser::Person;
+use moderato_api::pb::query::GetCommentRequest;
+use moderato_tests::browser::{Person, soon};
 use moderato_tests::deployment::{Deployment, SITE};
 
+use crate::numbers::a_day_of_two_moderators;
 use crate::office::{Desk, Office};
 
 /// What a busy morning looks like.
@@ -38,7 +40,7 @@ const COMMENTS: &[(&str, &str)] = &[
 async fn pictures_of_the_main_pages() {
     let Some(folder) = std::env::var_os("MODERATO_SCREENSHOTS").map(PathBuf::from) else { return };
     std::fs::create_dir_all(&folder).unwrap();
-    let office = Office::of(Deployment::embedded().await);
+    let office = Office::of(Deployment::embedded_with(&[("MODERATO_CONSOLE_UNDO_S", "1")]).await);
     let drafts = COMMENTS.iter().enumerate().map(|(number, (name, body))| {
         let mut draft = Office::harmless(number);
         (*body).clone_into(&mut draft.body);
@@ -47,7 +49,7 @@ async fn pictures_of_the_main_pages() {
         }
         draft
     });
-    office.receive(drafts).await;
+    let names = office.receive(drafts).await;
     let desk = office.admin().await;
     desk.open_queue("pending").await;
     desk.focus_first().await;
@@ -63,7 +65,7 @@ async fn pictures_of_the_main_pages() {
     shoot(&desk, &folder, "why").await;
     desk.browser.press('r').await;
     shoot(&desk, &folder, "reject").await;
-    for page in ["numbers", "people", "second-look"] {
+    for page in ["people", "second-look"] {
         desk.goto(&format!("/{SITE}/{page}")).await;
         shoot(&desk, &folder, page).await;
     }
@@ -73,6 +75,36 @@ async fn pictures_of_the_main_pages() {
         shoot(&other, &folder, name).await;
         other.browser.finish().await;
     }
+    desk.goto(&format!("/{}", names[2])).await;
+    shoot(&desk, &folder, "item").await;
+
+    // What the author of a rejected comment is shown.
+    desk.browser.click("#cards [data-picker] summary").await;
+    desk.browser.click("#cards [data-picker] [data-digit='1']").await;
+    desk.browser.find("#cards [data-outcome]").await;
+    let request = GetCommentRequest { name: names[2].clone(), ..GetCommentRequest::default() };
+    let link = office.deployment.query().get_comment(request).await.unwrap().into_inner().author_status_uri;
+    soon("the reasons are stated", async || {
+        desk.browser.goto(&link).await;
+        (desk.browser.count("#object").await == 1).then_some(())
+    })
+    .await;
+    desk.browser.assert_accessible("the author's page").await;
+    desk.assert_fits("the author's page").await;
+    shoot(&desk, &folder, "author").await;
+    desk.browser.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_the_numbers() {
+    let Some(folder) = std::env::var_os("MODERATO_SCREENSHOTS").map(PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let office = Office::of(Deployment::embedded_with(&[("MODERATO_CONSOLE_UNDO_S", "1")]).await);
+    let desk = a_day_of_two_moderators(&office).await;
+    desk.goto(&format!("/{SITE}/numbers")).await;
+    shoot(&desk, &folder, "numbers").await;
+    desk.browser.script("scrollBy(0, 800)").await;
+    shoot(&desk, &folder, "numbers-below").await;
     desk.browser.finish().await;
 }
 
