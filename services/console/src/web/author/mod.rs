@@ -200,7 +200,7 @@ fn reasons(statement: Statement) -> Reasons {
         puid: statement.puid,
         restricted: date(statement.restrict_time),
         facts: statement.facts,
-        section: statement.guideline.map(|section| (section.title, section.text)),
+        section: statement.guideline.map(|section| (section.title, flowing(&section.text))),
         message: statement.message,
         automated: statement.automated_decision,
         detected: statement.automated_detection,
@@ -246,4 +246,30 @@ fn unlisted(mut response: Response) -> Response {
     let (name, value) = ROBOTS;
     response.headers_mut().insert(name, HeaderValue::from_static(value));
     response
+}
+
+/// A text whose lines were broken for a file, with those of a paragraph joined; lists and verses that
+/// begin with a sign or a number stay as they are.
+fn flowing(text: &str) -> String {
+    let mut flowing = String::with_capacity(text.len());
+    let mut before = "";
+    for line in text.lines() {
+        let goes_on = !before.trim().is_empty() && line.starts_with(char::is_alphabetic);
+        if !flowing.is_empty() {
+            flowing.push(if goes_on { ' ' } else { '\n' });
+        }
+        flowing.push_str(line.trim_end());
+        before = line;
+    }
+    flowing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flowing;
+
+    #[test]
+    fn lines_of_a_paragraph_are_joined_and_lists_are_not() {
+        assert_eq!(flowing("One\ntwo.\n\nThree:\n- a\n- b\n  c"), "One two.\n\nThree:\n- a\n- b\n  c");
+    }
 }
