@@ -24,7 +24,12 @@ if read -r signal; then
 else
     kill -s "$end_signal" "$server"
     wait "$server"
-    rm -rf "$folder"
+    # What the server started (browsers) may write a little longer than it runs.
+    for again in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf "$folder"
+        sleep 0.5
+        [ -e "$folder" ] || [ "$again" -lt 3 ] || break
+    done
 fi
 "#;
 

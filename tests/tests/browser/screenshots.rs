@@ -82,7 +82,7 @@ async fn pictures_of_the_main_pages() {
     desk.browser.click("#cards [data-picker] summary").await;
     desk.browser.click("#cards [data-picker] [data-digit='1']").await;
     desk.browser.find("#cards [data-outcome]").await;
-    let request = GetCommentRequest { name: names[2].clone(), ..GetCommentRequest::default() };
+    let request = GetCommentRequest { name: names[2].clone() };
     let link = office.deployment.query().get_comment(request).await.unwrap().into_inner().author_status_uri;
     soon("the reasons are stated", async || {
         desk.browser.goto(&link).await;
