@@ -173,7 +173,7 @@ pub fn date(time: Timestamp) -> String {
 pub fn midnight(day: &str) -> Option<Timestamp> {
     let mut parts = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day_of_month) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day_of_month) {
         return None;
     }
     // The reverse of `date`.
@@ -205,7 +205,15 @@ mod tests {
         for day in [0, 951_782_400_000, 1_709_164_800_000, 1_772_323_200_000] {
             assert_eq!(midnight(&at(day)), Some(Timestamp::from_millis(day)));
         }
-        for nonsense in ["", "2026-02-30", "2026-13-01", "2026-1-1", "yesterday", "99999-01-01"] {
+        for nonsense in [
+            "",
+            "2026-02-30",
+            "2026-13-01",
+            "2026-1-1",
+            "yesterday",
+            "99999-01-01",
+            "2026-01-9223372036854775807",
+        ] {
             assert_eq!(midnight(nonsense), None, "{nonsense}");
         }
     }
