@@ -346,11 +346,16 @@ impl Accounts for PostgresStore {
     }
 
     async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError> {
+        // In the order in which an attempt locks them, or the two would wait for each other.
+        const LOCK: &str = "
+            SELECT 1 FROM sign_in_attempts WHERE subject = ANY ($1) ORDER BY subject FOR UPDATE";
         const EASE: &str = "
             UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0), wait_until_ms = 0
             WHERE subject = $1";
         in_time(async {
             let mut transaction = self.pool.begin().await?;
+            let both = [cleared.as_slice(), eased.as_slice()];
+            sqlx::query(LOCK).bind(both.as_slice()).execute(&mut *transaction).await?;
             sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
                 .bind(cleared.as_slice())
                 .execute(&mut *transaction)
