@@ -19,6 +19,7 @@ use moderato_domain::{Permission, SiteId};
 use moderato_store::{EventCursor, StoreError};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 
 use super::Web;
 use super::form::Asked;
@@ -83,7 +84,7 @@ async fn events(
         return Err(Problem::unavailable("Too many pages are live at once."));
     };
     let hint = web.store.event_hint();
-    let live = Live { web, site, signed_in, cursor, hint, looked_up: Duration::ZERO, _room: room };
+    let live = Live { web, site, signed_in, cursor, hint, looked_up: Instant::now(), _room: room };
     let keep_alive = KeepAlive::new().interval(SIGN_OF_LIFE).text("still here");
     Ok(Sse::new(live.stream()).keep_alive(keep_alive).into_response())
 }
@@ -95,8 +96,8 @@ struct Live {
     signed_in: SignedIn,
     cursor: EventCursor,
     hint: watch::Receiver<u64>,
-    /// Waited since the session was looked up.
-    looked_up: Duration,
+    /// When the session was looked up.
+    looked_up: Instant,
     _room: OwnedSemaphorePermit,
 }
 
@@ -122,8 +123,8 @@ impl Live {
 
     async fn look(&mut self) -> Told {
         loop {
-            if self.looked_up >= SESSION_EVERY {
-                self.looked_up = Duration::ZERO;
+            if self.looked_up.elapsed() >= SESSION_EVERY {
+                self.looked_up = Instant::now();
                 if !self.may_go_on().await {
                     return Told::Last(Event::default().event("ended").data("session"));
                 }
@@ -161,11 +162,8 @@ impl Live {
             }
         };
         tokio::select! {
-            () = hinted => {
-                tokio::time::sleep(GATHER).await;
-                self.looked_up += GATHER;
-            }
-            () = tokio::time::sleep(LOOK_EVERY) => self.looked_up += LOOK_EVERY,
+            () = hinted => tokio::time::sleep(GATHER).await,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
 
