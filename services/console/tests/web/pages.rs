@@ -392,6 +392,19 @@ async fn long_lists_have_pages_and_filters_have_names() {
         StatusCode::SEE_OTHER
     );
     assert!(!ann.get("/sites/blog/queue").await.body.contains("Post one"));
+
+    let shared = [("name", "For all"), ("filter", "queue=pending&page=post-1"), ("shared", "on")];
+    let page = ann.submit("/sites/blog/filters", &shared).await.location().to_owned();
+    let (_, mut cay) = house.person("Cay", &[("blog", Role::Admin)]).await;
+    let id = field(&cay.get(&page).await.body, "filters/drop", "filter");
+    assert_eq!(
+        ben.submit("/sites/blog/filters/drop", &[("filter", &id)]).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        cay.submit("/sites/blog/filters/drop", &[("filter", &id)]).await.status,
+        StatusCode::SEE_OTHER
+    );
 }
 
 #[tokio::test]

@@ -150,6 +150,13 @@ pub(super) async fn drop_filter(
 ) -> Result<Response, Problem> {
     let door = at(&signed_in, &site, Permission::Decide)?;
     let me = signed_in.actor();
+    if !door.allows(Permission::Configure) {
+        let filters = web.store.filters(&door.site.id, &me.id).await?;
+        let shared = filters.iter().any(|filter| filter.id == form.filter && filter.owner.is_none());
+        if shared {
+            return Err(Problem::forbidden("Others work with this filter, too; an admin can forget it."));
+        }
+    }
     if !web.store.drop_filter(&door.site.id, &form.filter, &me.id).await? {
         return Err(Problem::conflict("There is no such filter of yours any more."));
     }
