@@ -55,7 +55,7 @@ pub(crate) fn queue(request: &pb::ListQueueRequest) -> Result<Queue, Refusal> {
     let site = site(&request.parent)?;
     let mut filter = QueueFilter {
         queue: queue_of(request.queue)?,
-        category: Some(request.category.clone()).filter(|category| !category.is_empty()),
+        category: text("category", request.category.clone())?,
         at_least: priority(request.min_priority)?,
         ..QueueFilter::default()
     };
@@ -104,10 +104,8 @@ fn queue_scope(site: &SiteId, filter: &QueueFilter) -> [String; 7] {
 
 pub(crate) fn decisions(request: &pb::ListDecisionsRequest) -> Result<Decisions, Refusal> {
     let site = site(&request.parent)?;
-    let mut filter = DecisionFilter {
-        actor: Some(request.actor.clone()).filter(|actor| !actor.is_empty()),
-        ..DecisionFilter::default()
-    };
+    let mut filter =
+        DecisionFilter { actor: text("actor", request.actor.clone())?, ..DecisionFilter::default() };
     if !request.comment.is_empty() {
         let name = comment("comment", &request.comment)?;
         must_be_on("comment", &name.site, &site)?;

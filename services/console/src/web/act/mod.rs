@@ -44,8 +44,10 @@ fn back_after(back: &str, decision: &str) -> String {
     format!("{path}?{}", pairs.join("&"))
 }
 
-/// What was typed, if anything was.
+/// What was typed, if anything was. Without NUL characters, which nobody types and not every store
+/// keeps.
 fn typed(text: &str) -> Option<String> {
+    let text = text.replace('\0', "");
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -60,5 +62,11 @@ mod tests {
         assert_eq!(back("https://evil.example/", "/sites/blog"), "/sites/blog/queue");
         assert_eq!(back_after("/q?a=1&done=x", "y"), "/q?a=1&done=y");
         assert_eq!(back_after("/q", "y"), "/q?done=y");
+    }
+
+    #[test]
+    fn what_no_store_keeps_is_not_typed() {
+        assert_eq!(typed(" a\0b "), Some("ab".to_owned()));
+        assert_eq!(typed(" \0 "), None);
     }
 }

@@ -57,7 +57,7 @@ impl Question {
                 .map(Some)
                 .ok_or_else(|| Problem::invalid(format!("There is nothing called “{text}” to filter by.")))
         }
-        let category = |text: &str| (text.len() <= 64).then(|| text.to_owned());
+        let category = |text: &str| (text.len() <= 64 && !text.contains('\0')).then(|| text.to_owned());
         Ok(QueueFilter {
             queue: read(&self.queue, ReviewQueue::parse)?,
             category: read(&self.category, category)?,
@@ -162,6 +162,7 @@ mod tests {
             Question { queue: "nonsense".into(), ..Question::default() },
             Question { page: "a page".into(), ..Question::default() },
             Question { author: "zz".into(), ..Question::default() },
+            Question { category: "a\0b".into(), ..Question::default() },
             Question { priority: "soon".into(), ..Question::default() },
         ] {
             assert!(wrong.filter().is_err(), "{wrong:?}");
