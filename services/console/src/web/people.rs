@@ -133,10 +133,11 @@ fn listed(account: &Account, door: &SiteDoor) -> Listed {
     }
 }
 
-/// Whether `admin` may act on the whole account of `user`.
+/// Whether `admin` may act on the whole account of `user`. An account that works nowhere is nobody's.
 fn governs(admin: &User, user: &User) -> bool {
-    let every_site = || user.memberships.keys().all(|site| admin.may(site, Permission::Configure));
-    admin.operator || (!user.operator && every_site())
+    let mut sites = user.memberships.keys();
+    let every_site = !user.memberships.is_empty() && sites.all(|site| admin.may(site, Permission::Configure));
+    admin.operator || (!user.operator && every_site)
 }
 
 #[derive(Deserialize)]
@@ -171,10 +172,15 @@ async fn invite(
         Err(refusal) => return again(refusal).await,
     };
     let desk = web.people();
-    // Somebody who works on another site already gets the role here, and no new password.
+    // Somebody who works on another site already gets the role here, and no new password. Whoever made
+    // that account may know its password, so only who answers for it, too, lets it in here.
     match desk.account_of(&mail).await {
         Ok(known) if known.user.memberships.contains_key(&site) => {
             return again("Somebody with this address is here already.".to_owned()).await;
+        }
+        Ok(known) if !governs(signed_in.user(), &known.user) => {
+            let who = "Somebody with this address works elsewhere: an operator adds them here.".to_owned();
+            return again(who).await;
         }
         Ok(known) => {
             desk.set_role(known.user.id, &site, Some(role), &signed_in.actor()).await?;

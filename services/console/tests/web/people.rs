@@ -95,6 +95,13 @@ async fn an_admin_of_one_site_cannot_become_the_admin_of_another() {
     let stored = house.store.account(&AccountKey::Id(both.id)).await.unwrap().unwrap();
     assert_eq!(stored.user.memberships, [(site("news"), Role::Admin)].into());
     assert_eq!(house.audited("user.role_set").await, 1);
+
+    // Nor are accounts let in whose password somebody else may know: an operator does that.
+    let invite = [("mail", "both@example.org"), ("name", "Both"), ("role", "moderator")];
+    let refused = eve.submit("/sites/blog/people/invite", &invite).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let stored = house.store.account(&AccountKey::Id(both.id)).await.unwrap().unwrap();
+    assert_eq!(stored.user.memberships, [(site("news"), Role::Admin)].into());
 }
 
 #[tokio::test]
