@@ -11,3 +11,4 @@ mod people;
 mod provider;
 mod sessions;
 mod sign_in;
+mod statements;
