@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("moderato-ingest", &["domain", "engine", "api", "access", "facts", "queue", "store", "runtime"]),
     ("moderato-worker", &["domain", "engine", "api", "facts", "queue", "store", "runtime"]),
     ("moderato-query", &["domain", "api", "access", "store", "runtime"]),
-    ("moderato-console", &["domain", "engine", "api", "access", "store", "runtime"]),
+    ("moderato-console", &["domain", "engine", "api", "access", "notify", "store", "runtime"]),
 ];
 
 /// Crates that do I/O or need an executor: the pure crates have none of them.

@@ -386,6 +386,7 @@ impl Process {
                 session_max: Duration::from_hours(options.session_max_h),
                 invite: Duration::from_hours(options.invite_h),
                 undo: Duration::from_secs(options.undo_s),
+                mails: self.config.mail.smtp.is_some(),
             },
         }
     }

@@ -125,6 +125,8 @@ pub struct WebOptions {
     pub invite: Duration,
     /// A decision can be taken back for so long, and what follows from it waits.
     pub undo: Duration,
+    /// Whether somebody sends what is in the outbox.
+    pub mails: bool,
 }
 
 impl Web {

@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use moderato_domain::{DisplayName, Email, Permission, Role, SiteId, User, UserId};
+use moderato_notify::sign_in;
 use moderato_store::Account;
 use serde::Deserialize;
 
@@ -81,6 +82,7 @@ struct LinkShown {
     mail: String,
     url: String,
     hours: u64,
+    is_mailed: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -196,17 +198,33 @@ async fn invite(
         Err(error @ PeopleError::AddressTaken) => return again(sentence(&error)).await,
         Err(error) => return Err(error.into()),
     };
-    show_link(&door, &user, token.expose(), &web)
+    hand_on(&door, &user, token.expose(), true, &web).await
 }
 
-fn show_link(door: &SiteDoor, user: &User, token: &str, web: &Web) -> Result<Response, Problem> {
+/// Shows the link, and mails it if mails go out.
+async fn hand_on(
+    door: &SiteDoor,
+    user: &User,
+    token: &str,
+    is_invited: bool,
+    web: &Web,
+) -> Result<Response, Problem> {
+    let url = format!("{}/link/{token}", web.options.public_url);
+    let is_mailed = web.options.mails && {
+        let now = web.clock.now();
+        let mail = sign_in(user.mail.as_str(), &url, is_invited, now.plus(web.options.invite), now);
+        // The link is made; whoever sees it can hand it on without a mail.
+        let posted = web.store.post(&[mail]).await;
+        posted.inspect_err(|error| tracing::warn!(%error, "a link is not mailed")).is_ok()
+    };
     page(&LinkShown {
         shell: door.shell(),
         site: door.site.id.clone(),
         name: user.display_name.to_string(),
         mail: user.mail.as_str().to_owned(),
-        url: format!("{}/link/{token}", web.options.public_url),
+        url,
         hours: web.options.invite.as_secs() / 3600,
+        is_mailed,
     })
 }
 
@@ -240,7 +258,7 @@ async fn make_link(
 ) -> Result<Response, Problem> {
     let (door, account) = governed(&signed_in, &site, user, &web).await?;
     let token = web.people().password_link(&account, web.options.invite, &signed_in.actor()).await?;
-    show_link(&door, &account.user, token.expose(), &web)
+    hand_on(&door, &account.user, token.expose(), account.password.is_none(), &web).await
 }
 
 #[derive(Deserialize)]

@@ -296,6 +296,7 @@ mod tests {
             session_max: hour,
             invite: hour,
             undo: Duration::from_mins(1),
+            mails: false,
         }
     }
 

@@ -73,6 +73,7 @@ impl House {
             session_max: 168 * HOUR,
             invite: 72 * HOUR,
             undo: Duration::from_secs(20),
+            mails: false,
         };
         change(&mut options);
         let web = Web {

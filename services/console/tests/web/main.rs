@@ -5,6 +5,9 @@
 mod door;
 mod forms;
 mod house;
+#[expect(unreachable_pub, dead_code, reason = "shared with other tests")]
+#[path = "../../../../tests/src/mail_sink.rs"]
+mod mail_sink;
 mod oidc;
 mod pages;
 mod people;

@@ -1,10 +1,14 @@
 //! The people of a site: invited, promoted, sent away; and admins who reach for more than is theirs.
 
+use std::sync::Arc;
+
 use moderato_domain::Role;
-use moderato_store::{AccountKey, Accounts as _};
+use moderato_notify::{MailOptions, Mailer, Relay};
+use moderato_store::{AccountKey, Accounts as _, Directory};
 use reqwest::StatusCode;
 
 use crate::house::{House, PASSWORD, site};
+use crate::mail_sink::MailSink;
 
 #[tokio::test]
 async fn an_admin_invites_somebody_who_then_moderates() {
@@ -115,4 +119,43 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
     assert!(bob.is_in().await);
     let last = ann.submit("/sites/blog/people/x/role", &[("role", "none")]).await;
     assert_eq!(last.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn links_are_mailed_if_mails_go_out() {
+    let house = House::open_with(|options| options.mails = true).await;
+    let sink = MailSink::start().await.unwrap();
+    let options = MailOptions { smtp: sink.url(), from: "comments@blog.example".to_owned() };
+    let mut relay = Relay::new(
+        Arc::new(house.store.clone()),
+        Arc::new(Directory::load(&house.store).await.unwrap()),
+        house.clock.clone(),
+        Some(Mailer::new(&options).unwrap()),
+        house.base.clone(),
+    );
+    let mut ann = house.operator().await;
+    let fields = [("mail", "bob@example.org"), ("name", "Bob"), ("role", "moderator")];
+    let invited = ann.submit("/sites/blog/people/invite", &fields).await;
+    assert!(invited.body.contains("on its way to bob@example.org"), "{}", invited.body);
+    relay.pass().await.unwrap();
+    relay.pass().await.unwrap();
+    let arrived = sink.arrived();
+    assert_eq!(arrived.len(), 1, "{arrived:?}");
+    assert_eq!(arrived[0].recipient, "bob@example.org");
+    assert!(arrived[0].header("Subject").unwrap().contains("invited"), "{arrived:?}");
+    let body = arrived[0].body();
+    let link = body.lines().find_map(|line| line.strip_prefix(&house.base)).unwrap().trim();
+    assert!(invited.body.contains(&format!("{}{link}", house.base)), "the same link is shown");
+    let mut bob = house.browser();
+    bob.post(link, &[("name", "Bob"), ("password", PASSWORD), ("again", PASSWORD)]).await;
+    assert!(bob.is_in().await);
+
+    let key = AccountKey::Mail(moderato_domain::Email::parse("bob@example.org").unwrap());
+    let user = house.store.account(&key).await.unwrap().unwrap().user;
+    let shown = ann.submit(&format!("/sites/blog/people/{}/link", user.id), &[]).await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.body);
+    relay.pass().await.unwrap();
+    let arrived = sink.arrived();
+    assert_eq!(arrived.len(), 2, "{arrived:?}");
+    assert_eq!(arrived[1].header("Subject"), Some("A new password"));
 }
