@@ -22,7 +22,7 @@ async fn admins_download_the_statements_of_their_own_site() {
     assert_eq!(table.status, StatusCode::OK, "{}", table.body);
     assert_eq!(table.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(table.header("content-disposition"), "attachment; filename=\"statements-blog.csv\"");
-    assert!(table.body.starts_with("\"") && table.body.lines().count() == 1, "{}", table.body);
+    assert!(table.body.starts_with('"') && table.body.lines().count() == 1, "{}", table.body);
     let odd = ann.get("/sites/blog/statements.csv?since=yesterday").await;
     assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", odd.body);
 
