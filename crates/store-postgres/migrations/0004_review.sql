@@ -41,7 +41,9 @@ FROM (
 WHERE c.site_id = j.site_id AND c.comment_id = j.comment_id AND c.revision = j.revision;
 
 -- A page of a queue is cut from its runs of one priority: see review/queue.rs.
-CREATE INDEX comments_waiting ON comments (site_id, queue, priority DESC, wait_since_ms, comment_id)
+-- Behind the order stands what pages are filtered by, so that a filter is answered from the index.
+CREATE INDEX comments_waiting
+    ON comments (site_id, queue, priority DESC, wait_since_ms, comment_id, category, thread_id, author_key)
     WHERE queue IS NOT NULL;
 CREATE INDEX comments_by_author ON comments (site_id, author_key, accept_time_ms)
     WHERE author_key IS NOT NULL;

@@ -40,7 +40,9 @@ FROM (
 WHERE comment_seq = j.seq AND revision = j.judged;
 
 -- A page of a queue is cut from its runs of one priority: see store/review/queue.rs.
-CREATE INDEX comments_waiting ON comments (site_id, queue, priority DESC, wait_since_ms, comment_id)
+-- Behind the order stands what pages are filtered by, so that a filter is answered from the index.
+CREATE INDEX comments_waiting
+    ON comments (site_id, queue, priority DESC, wait_since_ms, comment_id, category, thread_id, author_key)
     WHERE queue IS NOT NULL;
 CREATE INDEX comments_by_author ON comments (site_id, author_key, accept_time_ms)
     WHERE author_key IS NOT NULL;

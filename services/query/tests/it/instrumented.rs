@@ -10,15 +10,16 @@ use moderato_domain::{
     UserId, Verdict, Withdrawal,
 };
 use moderato_store::{
-    Account, AccountKey, Accounts, Activation, Answers, ApiKey, ApiKeyId, AppealCase, Appealed, Attempt,
-    AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter, CommentPosition,
-    Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord, DirectorySnapshot,
-    Effect, EndSessions, Event, EventCursor, EventLog, JudgedComment, KeptStanding, LinkUse, Mail, NewRecord,
-    Note, OneTimeLink, Outbox, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition,
-    Reading, Recorded, Redress, ReportFold, Reported, Review, RuleEffects, RuleSetDocument, RuleSetEntry,
-    RuleSets, RuleStatistics, RuleTally, RulesInForce, Sanction, SavedFilter, SecretHash, Session,
-    ShadowDifference, Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail,
-    Tenants, UndoError, UserChange, Withdrawn,
+    Account, AccountKey, Accounts, Activation, ActorRecord, Agreement, Answers, ApiKey, ApiKeyId, AppealCase,
+    Appealed, Attempt, AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter,
+    CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
+    DirectorySnapshot, Effect, EndSessions, Event, EventCursor, EventLog, HourOfWork, Insight, JudgedComment,
+    KeptStanding, LinkUse, Mail, NewRecord, Note, OneTimeLink, Outbox, Period, Pipeline, Questions,
+    QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Redress, ReportFold, Reported,
+    Review, RuleAppeals, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
+    RulesInForce, SampleScope, SampledDecision, Sanction, SavedFilter, SecondLook, SecondLooked, SecretHash,
+    Session, ShadowDifference, Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment,
+    TakenMail, Tenants, UndoError, UserChange, WaitingTimes, Withdrawn,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -540,6 +541,36 @@ impl RuleEffects for Instrumented {
     }
     async fn count_judged(&self, site: &SiteId, since: Timestamp) -> Result<i64, StoreError> {
         self.inner.count_judged(site, since).await
+    }
+}
+
+#[tonic::async_trait]
+impl Insight for Instrumented {
+    async fn work(&self, site: &SiteId, period: Period) -> Result<Vec<HourOfWork>, StoreError> {
+        self.inner.work(site, period).await
+    }
+    async fn waiting_times(&self, site: &SiteId, period: Period) -> Result<WaitingTimes, StoreError> {
+        self.inner.waiting_times(site, period).await
+    }
+    async fn actor_records(&self, site: &SiteId, period: Period) -> Result<Vec<ActorRecord>, StoreError> {
+        self.inner.actor_records(site, period).await
+    }
+    async fn rule_appeals(&self, site: &SiteId, period: Period) -> Result<Vec<RuleAppeals>, StoreError> {
+        self.inner.rule_appeals(site, period).await
+    }
+    async fn agreement(&self, site: &SiteId, period: Period) -> Result<Vec<Agreement>, StoreError> {
+        self.inner.agreement(site, period).await
+    }
+    async fn sampled_decisions(
+        &self,
+        site: &SiteId,
+        scope: &SampleScope,
+        limit: u32,
+    ) -> Result<Vec<SampledDecision>, StoreError> {
+        self.inner.sampled_decisions(site, scope, limit).await
+    }
+    async fn look_again(&self, look: &SecondLook) -> Result<SecondLooked, StoreError> {
+        self.inner.look_again(look).await
     }
 }
 
