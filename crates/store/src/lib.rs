@@ -85,7 +85,8 @@ pub trait Pipeline: Send + Sync {
 /// What moderators see and do.
 #[async_trait]
 pub trait Review: Send + Sync {
-    /// How much waits in each queue of a site, in the order of [`ReviewQueue::ALL`]; zero is an answer.
+    /// How much waits in each queue of a site, in the order of
+    /// [`ReviewQueue::ALL`](moderato_domain::ReviewQueue::ALL); zero is an answer.
     async fn queue_counts(&self, site: &SiteId) -> Result<Vec<QueueCount>, StoreError>;
 
     /// How many items a filter shows: what a bulk decision would be about.

@@ -1,6 +1,6 @@
 //! A posted form comes from our own page.
 //!
-//! Two independent checks. What the browser says about where a request began ([`refuse_foreign`]),
+//! Two independent checks. What the browser says about where a request began (`refuse_foreign`),
 //! for every request that may change something, also of people who are not signed in; and a token
 //! that only pages of this very session hold ([`token`]), for everybody who is.
 
