@@ -84,7 +84,8 @@ impl Ingest {
             amendments: Amendments {
                 store,
                 submissions: submissions.clone(),
-                store_budget: options.store_budget,
+                // An edit waits for its comment anyway; taken unseen it cannot be refused any more.
+                store_budget: options.appear_within / 2,
                 appear_within: options.appear_within,
             },
             submissions,
