@@ -35,10 +35,11 @@ pub(crate) async fn measure(deployment: &Deployment, table: &mut Table) -> anyho
         let path = format!("{base}/{list}");
         table.page(&format!("page {list}"), async |_| Ok(get(&path).await?)).await?;
     }
+    let list = format!("{base}/queue?");
     let mut path = format!("{base}/queue");
     let ask = async |_| {
         let page = get(&path).await?;
-        let more = page.split('"').find(|part| part.starts_with(&base) && part.contains("after="));
+        let more = page.split('"').find(|part| part.starts_with(&list) && part.contains("after="));
         path = more.context("there is more")?.replace("&amp;", "&").replace("&#38;", "&");
         Ok(())
     };
