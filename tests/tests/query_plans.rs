@@ -28,8 +28,8 @@ struct Counted {
 
 impl Counted {
     /// Asserts that a question is answered by these indexes among others, and that no large table is
-    /// read through.
-    async fn by(&mut self, indexes: &[&str], ask: impl AsyncFnOnce(&PostgresStore)) {
+    /// read through; the indexes that were used.
+    async fn by(&mut self, indexes: &[&str], ask: impl AsyncFnOnce(&PostgresStore)) -> Vec<String> {
         self.until_alone().await;
         sqlx::query("SELECT pg_stat_reset()").execute(&mut self.watcher).await.unwrap();
         let store =
@@ -54,6 +54,7 @@ impl Counted {
         for table in LARGE {
             assert!(!read.iter().any(|read| read == table), "{table} was read through, not by {indexes:?}");
         }
+        used
     }
 
     async fn until_alone(&mut self) {
@@ -83,10 +84,11 @@ async fn what_pages_ask_is_answered_by_indexes() {
 
     let all = QueueFilter::default();
     let spam = QueueFilter { queue: Some(ReviewQueue::Spam), ..all.clone() };
+    let busy = QueueFilter { author: Some(AuthorKey::from_bytes([0; 16])), ..all.clone() };
     let rare = QueueFilter { category: Some("privacy".into()), ..all.clone() };
     let thread = QueueFilter { thread: Some("post-0".into()), ..all.clone() };
     counted.by(&["comments_waiting"], async |store| _ = store.queue_counts(site).await.unwrap()).await;
-    for filter in [&all, &spam, &rare, &thread] {
+    for filter in [&all, &spam, &rare, &thread, &busy] {
         let indexes = ["comments_waiting", "comment_revisions_pkey", "verdicts_pkey", "comments_alike"];
         let indexes = if *filter == rare { &indexes[..1] } else { &indexes[..] };
         let ask = async |store: &PostgresStore| {
@@ -94,8 +96,12 @@ async fn what_pages_ask_is_answered_by_indexes() {
             let after = first.last().map(moderato_store::QueueItem::position);
             store.queue_page(site, filter, after.as_ref(), 50, now).await.unwrap();
         };
-        counted.by(indexes, ask).await;
-        counted.by(&[], async |store| _ = store.count_queue(site, filter).await.unwrap()).await;
+        let of_page = counted.by(indexes, ask).await;
+        let count = async |store: &PostgresStore| _ = store.count_queue(site, filter).await.unwrap();
+        let of_count = counted.by(&["comments_waiting"], count).await;
+        // All that an author ever wrote may be much more than what waits.
+        let by_author = "comments_by_author".to_owned();
+        assert!(!of_page.contains(&by_author) && !of_count.contains(&by_author), "{filter:?}");
     }
 
     let store = PostgresStore::connect(&counted.url, PostgresOptions::default(), Arc::new(SystemClock))

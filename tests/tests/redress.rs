@@ -235,7 +235,7 @@ async fn decide(
         undo_until: now.plus(UNDO),
     };
     match store.decide(&decision).await.unwrap().remove(0) {
-        Decided::Applied(_) => Ok(decision.id),
+        Decided::Applied { .. } => Ok(decision.id),
         Decided::Refused(refusal) => Err(refusal),
     }
 }

@@ -21,7 +21,7 @@ pub enum ErrorCode {
     CommentNotFound,
     /// The comment has no verdict yet.
     VerdictNotFound,
-    /// The request id, or the comment's revision, was used before with other content.
+    /// The request id, the decision id, or the comment's revision was used before with other content.
     ContentConflict,
     /// A newer revision of this comment is already known.
     RevisionStale,

@@ -7,14 +7,14 @@ use moderato_domain::second_look::is_sampled;
 use moderato_domain::{Actor, CommentName, DecisionId, DecisionKind, SiteId};
 use moderato_store::{
     ActorRecord, Agreement, HourOfWork, Insight, Period, RuleAppeals, SAMPLED_FROM, SampleScope,
-    SampledDecision, SecondLook, SecondLooked, StoreError, WaitingTimes, Waits,
+    SampledDecision, SecondLook, SecondLooked, StoreError, WaitingTimes, Waits, second_look_entry,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::PostgresStore;
 use crate::error::{in_time, unreadable};
-use crate::rows;
+use crate::{audit, rows};
 
 /// A decision that counts, of a site and period, found by `decisions_by_site`.
 macro_rules! counted {
@@ -243,7 +243,8 @@ impl Insight for PostgresStore {
 
 async fn look_again(pool: &PgPool, look: &SecondLook) -> sqlx::Result<SecondLooked> {
     let CommentName { site, comment } = &look.comment;
-    sqlx::query(LOOK)
+    let mut transaction = pool.begin().await?;
+    let looked = sqlx::query(LOOK)
         .bind(look.decision.0)
         .bind(site.as_str())
         .bind(comment.as_str())
@@ -251,14 +252,18 @@ async fn look_again(pool: &PgPool, look: &SecondLook) -> sqlx::Result<SecondLook
         .bind(&look.actor.name)
         .bind(look.kind.as_str())
         .bind(look.time.as_millis())
-        .execute(pool)
+        .execute(&mut *transaction)
         .await?;
+    if looked.rows_affected() > 0 {
+        audit::append(&mut transaction, &second_look_entry(look)).await?;
+    }
     let kept = sqlx::query(LOOKED)
         .bind(look.decision.0)
         .bind(site.as_str())
         .bind(comment.as_str())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     let Some(kept) = kept else { return Ok(SecondLooked::Unknown) };
     let own = kept.try_get::<&str, _>("actor_id")? == look.actor.id;
     Ok(if own { SecondLooked::Counted(kind(&kept, "first_kind")?) } else { SecondLooked::Taken })

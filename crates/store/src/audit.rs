@@ -6,6 +6,7 @@ use moderato_domain::{
 use serde_json::json;
 
 use crate::Audit;
+use crate::insight::SecondLook;
 use crate::review::Sanction;
 use crate::types::StoreError;
 
@@ -110,6 +111,18 @@ pub fn undo_entry(
         subject: subject(decision),
         details: json!({ "comments": comments }).to_string(),
         time: now,
+    }
+}
+
+/// That a second look was taken at a decision. Without what came out: that is for the numbers.
+pub fn second_look_entry(look: &SecondLook) -> AuditEntry {
+    AuditEntry {
+        site: Some(look.comment.site.clone()),
+        actor: look.actor.clone(),
+        action: "decision.looked_at_again".to_owned(),
+        subject: subject(look.decision),
+        details: json!({ "comment": look.comment.comment.as_str() }).to_string(),
+        time: look.time,
     }
 }
 

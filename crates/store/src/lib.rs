@@ -12,7 +12,9 @@
 
 mod accounts;
 mod audit;
+mod campaign;
 pub mod conformance;
+mod deciding;
 mod directory;
 mod facts;
 mod insight;
@@ -36,7 +38,12 @@ pub use accounts::{
     ForeignIdentity, LinkPurpose, LinkUse, OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session,
     UserChange, another_attempt,
 };
-pub use audit::{AuditFault, AuditRecord, ban_entry, decision_entry, lift_entry, undo_entry, verify_audit};
+pub use audit::{
+    AuditFault, AuditRecord, ban_entry, decision_entry, lift_entry, second_look_entry, undo_entry,
+    verify_audit,
+};
+pub use campaign::{Campaigns, Clue, WaitingText};
+pub use deciding::{DecideError, DecideRefusal, Decided, Met, Ruling, UndoError, Undoing, undone};
 pub use directory::{Directory, DirectorySnapshot, REFRESH_EVERY};
 pub use facts::{Answers, CountedBy, Questions, RecentText, Traces};
 pub use insight::{
@@ -48,10 +55,10 @@ pub use redress::{
     StatementPosition, TakenMail,
 };
 pub use review::{
-    AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecideRefusal, Decided,
-    DecisionFilter, DecisionPosition, DecisionRecord, KeptStanding, Met, Note, PARENTS_SHOWN, QueueCount,
-    QueueFilter, QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SavedFilter,
-    UNDO_WINDOW, UndoError, WaitingText, campaign_of, refusal,
+    AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecisionFilter,
+    DecisionPosition, DecisionRecord, KeptStanding, Note, PARENTS_SHOWN, QueueCount, QueueFilter, QueueItem,
+    QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SanctionPosition, SavedFilter,
+    UNDO_WINDOW,
 };
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
@@ -140,7 +147,10 @@ pub trait Review: Send + Sync {
     /// counters, the end of claims, the answer to open reports and the entry in the audit log. One that
     /// cannot be decided is told and does not stop the others. A repeated request (same id) changes
     /// nothing and answers the same. In the order of the targets.
-    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError>;
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError>;
+
+    /// What [`decide`](Self::decide) would answer now, with the comments as they stand. Nothing changes.
+    async fn foresee(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError>;
 
     /// Takes a decision back: every comment of it stands where it stood before, reports and escalation
     /// included. All of it or nothing.
@@ -181,6 +191,17 @@ pub trait Review: Send + Sync {
         limit: u32,
     ) -> Result<Vec<DecisionRecord>, StoreError>;
 
+    /// What is kept of one decision: a record for each of its comments, by comment.
+    async fn decision(&self, site: &SiteId, id: DecisionId) -> Result<Vec<DecisionRecord>, StoreError>;
+
+    /// The newest decision about each of these comments, taken back or not; without those that nobody
+    /// decided about.
+    async fn newest_decisions(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+    ) -> Result<Vec<DecisionRecord>, StoreError>;
+
     /// Adds a note; whether there is such a comment.
     async fn add_note(&self, note: &Note) -> Result<bool, StoreError>;
 
@@ -199,8 +220,14 @@ pub trait Review: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// What is in force against authors of a site at `now`, newest first.
-    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError>;
+    /// What is in force against authors of a site at `now`, newest first, after `after`.
+    async fn sanctions(
+        &self,
+        site: &SiteId,
+        now: Timestamp,
+        after: Option<&SanctionPosition>,
+        limit: u32,
+    ) -> Result<Vec<Sanction>, StoreError>;
 
     /// Stores a filter, instead of the one with its id.
     async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError>;
@@ -405,7 +432,7 @@ pub trait Insight: Send + Sync {
         limit: u32,
     ) -> Result<Vec<SampledDecision>, StoreError>;
 
-    /// Keeps a second look. It changes nothing about the comment.
+    /// Keeps a second look, with its entry in the audit log. It changes nothing about the comment.
     async fn look_again(&self, look: &SecondLook) -> Result<SecondLooked, StoreError>;
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use moderato_domain::sketch::SIMILAR;
 use moderato_domain::{
-    Action, Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, DecisionKind, Priority,
-    ReviewQueue, Revision, Standing, State, Target, TextFingerprint, TextSketch, Timestamp, Verdict,
+    Action, Actor, AuthorKey, CommentId, CommentName, DecisionId, DecisionKind, Priority, ReviewQueue,
+    Revision, Standing, State, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::types::{NewRecord, StoreError, StoredComment};
+use crate::types::{NewRecord, StoredComment};
 
 /// How much waits in a queue. Counted, never kept, so it cannot drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,65 +162,6 @@ pub enum Claimed {
     Unknown,
 }
 
-/// What became of one target of a decision.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are applied")]
-pub enum Decided {
-    /// It is as decided. Also the answer to a repeated request, with nothing changed.
-    Applied(StoredComment),
-    /// Refused; nothing changed.
-    Refused(DecideRefusal),
-}
-
-/// Why a decision about a comment was refused. Nothing changed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum DecideRefusal {
-    /// No such comment.
-    #[error("there is no such comment")]
-    Unknown,
-    /// The human saw an older revision.
-    #[error("revision {0} is newer than the one decided about")]
-    Stale(Revision),
-    /// The author or the platform took it back.
-    #[error("the comment was withdrawn")]
-    Withdrawn,
-    /// Somebody else settled it after the human saw it.
-    #[error("{} decided {} meanwhile", by.actor.name, by.kind.as_str())]
-    AlreadyDecided {
-        /// That decision.
-        by: Box<DecisionRecord>,
-    },
-    /// Something else about it changed after the human saw it, such as a report that came in.
-    #[error("the comment changed meanwhile")]
-    Changed,
-    /// Somebody else holds a claim.
-    #[error("{} is looking at it", .0.holder.name)]
-    Claimed(Claim),
-    /// Its author objects to a decision of the same person: somebody else has to answer that.
-    #[error("its author objects to your own decision: somebody else has to answer that")]
-    OwnDecision,
-}
-
-/// Why a decision was not undone. Nothing changed.
-#[derive(Debug, thiserror::Error)]
-pub enum UndoError {
-    /// No such decision on this site.
-    #[error("there is no such decision")]
-    Unknown,
-    /// The window has passed: what follows from it has left the house. Decide anew instead.
-    #[error("the time to undo it has passed")]
-    TooLate(Timestamp),
-    /// It was undone before.
-    #[error("it was undone before")]
-    AlreadyUndone,
-    /// Somebody decided something else since, the comment was edited or taken back: these stay.
-    #[error("{0} of its comments changed since")]
-    Overtaken(usize),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// A decision about one comment, as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionRecord {
@@ -249,16 +189,6 @@ pub struct DecisionRecord {
     pub undo_until: Timestamp,
     /// When and by whom it was taken back.
     pub undone: Option<(Timestamp, Actor)>,
-}
-
-impl DecisionRecord {
-    /// Whether this was kept of that decision: the same site, outcome and actor.
-    pub fn is_of(&self, decision: &Decision) -> bool {
-        self.comment.site == decision.site
-            && self.kind == decision.kind
-            && self.actor.id == decision.actor.id
-            && decision.targets.iter().any(|target| target.comment == self.comment.comment)
-    }
 }
 
 /// Which decisions to list: newest first.
@@ -344,6 +274,21 @@ pub struct Sanction {
     pub actor: Actor,
     /// Since when.
     pub time: Timestamp,
+}
+
+/// A place in a list of sanctions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SanctionPosition {
+    /// Since when.
+    pub time: Timestamp,
+    /// Against whom.
+    pub author: AuthorKey,
+}
+
+impl From<&Sanction> for SanctionPosition {
+    fn from(sanction: &Sanction) -> Self {
+        Self { time: sanction.time, author: sanction.author }
+    }
 }
 
 /// A filter under a name, of one moderator or for all of a site.
@@ -467,7 +412,7 @@ impl ReviewCase {
     }
 }
 
-/// Where a comment is kept as waiting, and how it stands.
+/// Where a comment is kept as waiting, and how it stands, beside what that follows from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptStanding {
     /// The comment.
@@ -476,80 +421,8 @@ pub struct KeptStanding {
     pub case: ReviewCase,
     /// Where the store keeps it as waiting: [`ReviewCase::queue`], unless something is broken.
     pub queue: Option<ReviewQueue>,
-}
-
-/// A comment as a decision meets it.
-#[derive(Debug, Clone)]
-pub struct Met<'a> {
-    /// Its newest revision.
-    pub revision: Revision,
-    /// Its version.
-    pub version: i64,
-    /// What readers see.
-    pub state: State,
-    /// The newest decision that settled it, that was not undone, and the version after it.
-    pub settled: Option<(&'a DecisionRecord, i64)>,
-    /// A live claim.
-    pub claim: Option<&'a Claim>,
-    /// An open appeal objects to a decision of whoever decides now.
-    pub own_appeal: bool,
-}
-
-/// Why a decision about a target cannot be applied, if it cannot.
-pub fn refusal(decision: &Decision, target: &Target, met: &Met<'_>) -> Option<DecideRefusal> {
-    if met.state == State::Withdrawn {
-        return Some(DecideRefusal::Withdrawn);
-    }
-    match met.revision.cmp(&target.revision) {
-        std::cmp::Ordering::Greater => return Some(DecideRefusal::Stale(met.revision)),
-        // Nobody can have seen a revision that is not stored yet.
-        std::cmp::Ordering::Less => return Some(DecideRefusal::Unknown),
-        std::cmp::Ordering::Equal => {}
-    }
-    if let Some(seen) = target.version.filter(|seen| *seen != met.version) {
-        return Some(match met.settled {
-            Some((by, after)) if after > seen => DecideRefusal::AlreadyDecided { by: Box::new(by.clone()) },
-            _ => DecideRefusal::Changed,
-        });
-    }
-    if met.own_appeal && decision.kind.settles() {
-        return Some(DecideRefusal::OwnDecision);
-    }
-    let claim = met.claim.filter(|claim| !decision.over_claim && claim.holder.id != decision.actor.id)?;
-    Some(DecideRefusal::Claimed(claim.clone()))
-}
-
-/// A text among those that wait.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitingText {
-    /// Whose.
-    pub comment: CommentId,
-    /// Recognises it.
-    pub fingerprint: TextFingerprint,
-    /// Recognises its variants, if some rule had that made.
-    pub sketch: Option<TextSketch>,
-}
-
-/// Which of the texts that a backend found by fingerprint or probe are `text` or a variant of it, and
-/// by another comment; each once.
-pub fn campaign_of<'c>(
-    text: &WaitingText,
-    candidates: impl IntoIterator<Item = &'c WaitingText>,
-) -> Vec<&'c CommentId> {
-    let alike = |other: &WaitingText| {
-        other.fingerprint == text.fingerprint
-            || text
-                .sketch
-                .as_ref()
-                .zip(other.sketch.as_ref())
-                .is_some_and(|(a, b)| a.similarity(b) >= SIMILAR)
-    };
-    let mut found: Vec<&CommentId> = candidates
-        .into_iter()
-        .filter(|other| other.comment != text.comment && alike(other))
-        .map(|other| &other.comment)
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+    /// Open reports that were filed about it: [`ReviewCase::reports`], unless something is broken.
+    pub open_reports: u32,
+    /// An appeal about it is open: [`ReviewCase::appealed`], unless something is broken.
+    pub open_appeal: bool,
 }

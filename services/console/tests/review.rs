@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use moderato_access::mint;
+use moderato_api::intake::to_timestamp;
 use moderato_api::pb::review as pb;
 use moderato_api::pb::review::review_service_client::ReviewServiceClient;
 use moderato_api::pb::types;
@@ -16,7 +17,9 @@ use moderato_domain::{
     SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
 };
 use moderato_runtime::shutdown;
-use moderato_store::{Directory, NewRecord, Pipeline as _, Reading as _, Tenants as _, Traces};
+use moderato_store::{
+    DecisionFilter, Directory, NewRecord, Pipeline as _, Reading as _, Review as _, Tenants as _, Traces,
+};
 use moderato_store_sqlite::{SqliteFile, SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
@@ -24,6 +27,10 @@ use tonic::transport::{Channel, Server};
 use tonic::{Request, Status};
 
 const PARENT: &str = "sites/blog";
+
+fn site() -> SiteId {
+    SiteId::parse("blog").unwrap()
+}
 
 /// A running service. Dropping it stops the server.
 struct Running {
@@ -227,13 +234,18 @@ async fn a_decision_is_made_once_seen_at_once_and_taken_back() {
     assert_eq!(decided.etag, "v2");
     // Sent twice.
     assert_eq!(desk.decide(target("c1", "v1"), approve.clone()).await.unwrap(), decided);
+    let kept = desk.store.decisions(&site(), &DecisionFilter::default(), None, 1).await.unwrap();
+    let request =
+        pb::DecideCommentRequest { target: Some(target("c1", "v1")), ruling: Some(approve.clone()) };
+    let told = desk.client.decide_comment(desk.ask(request)).await.unwrap().into_inner().undo_until;
+    assert_eq!(told, Some(to_timestamp(kept[0].undo_until)), "the time that is kept, not a new one");
     let other = pb::Ruling { kind: pb::DecisionKind::Reject as i32, ..approve.clone() };
     assert_eq!(reason(desk.decide(target("c1", "v1"), other).await), "CONTENT_CONFLICT");
     let late = desk.decide(target("c1", "v1"), ruling(pb::DecisionKind::Reject)).await.unwrap_err();
     assert_eq!(reason_of(&late).unwrap(), "ALREADY_SETTLED");
     assert!(late.message().starts_with("ann decided approve meanwhile"), "{}", late.message());
     let thread = ThreadId::parse("post-1").unwrap();
-    let shown = desk.store.published(&SiteId::parse("blog").unwrap(), &thread, None, 10).await.unwrap();
+    let shown = desk.store.published(&site(), &thread, None, 10).await.unwrap();
     assert_eq!(shown.len(), 1);
 
     let undo = |id: &str| pb::UndoDecisionRequest { parent: PARENT.to_owned(), decision_id: id.to_owned() };
@@ -285,6 +297,39 @@ async fn a_bulk_is_previewed_then_decided_and_each_refusal_is_told() {
 }
 
 #[tokio::test]
+async fn a_preview_says_what_the_decision_would_say() {
+    let mut desk = start().await;
+    desk.record(&["c1", "c2", "c3"]).await;
+    desk.decide(target("c1", "v1"), ruling(pb::DecisionKind::Approve)).await.unwrap();
+    let colleague = desk.colleague.clone();
+    let claim =
+        pb::ClaimCommentsRequest { parent: PARENT.to_owned(), comments: vec![name("c2")], take_over: false };
+    desk.client.claim_comments(with_key(&colleague, claim)).await.unwrap();
+    let spam = ruling(pb::DecisionKind::MarkSpam);
+    let bulk = |validate_only| pb::BatchDecideCommentsRequest {
+        parent: PARENT.to_owned(),
+        targets: vec![target("c1", "v1"), target("c2", "v1"), target("c3", "v1")],
+        ruling: Some(spam.clone()),
+        validate_only,
+    };
+    let told = |answer: pb::BatchDecideCommentsResponse| -> Vec<(String, String)> {
+        let refusal = |result: pb::batch_decide_comments_response::Result| {
+            result.refusal.map(|refusal| (refusal.reason, refusal.message)).unwrap_or_default()
+        };
+        answer.results.into_iter().map(refusal).collect()
+    };
+    let preview = told(desk.client.batch_decide_comments(desk.ask(bulk(true))).await.unwrap().into_inner());
+    let done = told(desk.client.batch_decide_comments(desk.ask(bulk(false))).await.unwrap().into_inner());
+    assert_eq!(preview, done);
+    let reasons: Vec<&str> = done.iter().map(|(reason, _)| reason.as_str()).collect();
+    assert_eq!(reasons, ["ALREADY_SETTLED", "CLAIMED", ""]);
+    // An id that is taken is told beforehand, too.
+    let mut other = bulk(true);
+    other.ruling.as_mut().unwrap().kind = pb::DecisionKind::Approve as i32;
+    assert_eq!(reason(desk.client.batch_decide_comments(desk.ask(other)).await), "CONTENT_CONFLICT");
+}
+
+#[tokio::test]
 async fn claims_notes_and_what_stands_around_an_item() {
     let mut desk = start().await;
     desk.record(&["c1", "c2"]).await;
@@ -330,6 +375,8 @@ async fn authors_are_banned_and_bans_are_lifted() {
     let mut desk = start().await;
     desk.record(&["c1"]).await;
     let who = format!("sites/blog/authors/{}", author());
+    let groundless = pb::BanAuthorRequest { author: who.clone(), reason: " ".into(), ..Default::default() };
+    assert_eq!(reason(desk.client.ban_author(desk.ask(groundless)).await), "INVALID_FIELDS");
     let ban = |author: &str, expire_time| pb::BanAuthorRequest {
         author: author.to_owned(),
         expire_time,
@@ -341,8 +388,32 @@ async fn authors_are_banned_and_bans_are_lifted() {
     assert_eq!(reason(desk.client.ban_author(desk.ask(ban(&nobody, None))).await), "INVALID_FIELDS");
     let past = prost_types::Timestamp { seconds: 1, nanos: 0 };
     assert_eq!(reason(desk.client.ban_author(desk.ask(ban(&who, Some(past)))).await), "INVALID_FIELDS");
-    let bans = || pb::ListBansRequest { parent: PARENT.to_owned() };
-    assert_eq!(desk.client.list_bans(desk.ask(bans())).await.unwrap().into_inner().bans, [put]);
+    let bans = || pb::ListBansRequest { parent: PARENT.to_owned(), ..Default::default() };
+    assert_eq!(
+        desk.client.list_bans(desk.ask(bans())).await.unwrap().into_inner().bans,
+        std::slice::from_ref(&put)
+    );
+    let mut second = flagged("c2", 1, 3);
+    second.author = Some(AuthorKey::from_bytes([2; 16]));
+    desk.store.record(&[second]).await.unwrap();
+    let other = format!("sites/blog/authors/{}", AuthorKey::from_bytes([2; 16]));
+    let other = desk.client.ban_author(desk.ask(ban(&other, None))).await.unwrap().into_inner();
+    let mut paged = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let ask = pb::ListBansRequest { page_size: 1, page_token, ..bans() };
+        let page = desk.client.list_bans(desk.ask(ask)).await.unwrap().into_inner();
+        assert_eq!(page.bans.len(), 1);
+        paged.extend(page.bans);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(paged, [other.clone(), put]);
+    let foreign = pb::ListBansRequest { page_token: "x".into(), ..bans() };
+    assert_eq!(reason(desk.client.list_bans(desk.ask(foreign)).await), "TOKEN_INVALID");
+    desk.client.lift_ban(desk.ask(pb::LiftBanRequest { author: other.author })).await.unwrap();
     let lift = || pb::LiftBanRequest { author: who.clone() };
     assert!(desk.client.lift_ban(desk.ask(lift())).await.unwrap().into_inner().lifted);
     assert!(!desk.client.lift_ban(desk.ask(lift())).await.unwrap().into_inner().lifted);

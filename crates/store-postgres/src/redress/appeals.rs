@@ -110,15 +110,20 @@ pub(crate) async fn against(
     rows.iter().map(|row| rows::comment_id(row.try_get("comment_id")?)).collect()
 }
 
-/// The overturned decision is told by which one.
+/// The overturned decision is told by which one. Decisions are locked in the order in which their effects
+/// are carried out, or the two could wait for each other.
 const ANSWER: &str = "
     WITH answered AS (
         UPDATE appeals SET status = $3, resolution = $4, resolve_time_ms = $5
         WHERE site_id = $1 AND comment_id = ANY ($2) AND status = 'open'
         RETURNING site_id, comment_id, decision
+    ), overturned AS (
+        SELECT d.decision_id FROM decisions d JOIN answered USING (decision, site_id, comment_id)
+        WHERE $3 = 'upheld'
+        ORDER BY d.decision, d.site_id, d.comment_id
+        FOR UPDATE OF d
     )
-    UPDATE decisions d SET overturned_by = $4 FROM answered a
-    WHERE $3 = 'upheld' AND d.decision = a.decision AND d.site_id = a.site_id AND d.comment_id = a.comment_id";
+    UPDATE decisions d SET overturned_by = $4 FROM overturned o WHERE d.decision_id = o.decision_id";
 
 /// Answers open appeals, by a decision that settles these comments: the author was right if readers see
 /// the comment again.
@@ -145,9 +150,12 @@ const REOPEN: &str = "
         UPDATE appeals SET status = 'open', resolution = NULL, resolve_time_ms = NULL
         WHERE site_id = $1 AND comment_id = ANY ($2) AND resolution = $3
         RETURNING site_id, comment_id, decision
+    ), overturned AS (
+        SELECT d.decision_id FROM decisions d JOIN reopened USING (decision, site_id, comment_id)
+        ORDER BY d.decision, d.site_id, d.comment_id
+        FOR UPDATE OF d
     )
-    UPDATE decisions d SET overturned_by = NULL FROM reopened r
-    WHERE d.decision = r.decision AND d.site_id = r.site_id AND d.comment_id = r.comment_id";
+    UPDATE decisions d SET overturned_by = NULL FROM overturned o WHERE d.decision_id = o.decision_id";
 
 /// Opens again what a decision answered, because it is undone.
 pub(crate) async fn reopen(

@@ -6,6 +6,7 @@ use moderato_domain::{
     AuthorKey, CommentId, CommentName, ReviewQueue, Revision, SiteId, ThreadId, Timestamp,
 };
 use moderato_store::{EventKind, KeptStanding, ReviewCase, StoredComment};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
 use crate::changes::{Change, Counted, column};
@@ -132,8 +133,12 @@ pub(crate) async fn stored<'c>(
 /// In the order of the primary key.
 const STANDINGS: &str = "
     SELECT site_id, comment_id, state, action, priority, decided, escalated, reported, appealed,
-           wait_since_ms, queue
-    FROM comments WHERE (site_id, comment_id) > ($1, $2) ORDER BY site_id, comment_id LIMIT $3";
+           wait_since_ms, queue,
+           (SELECT count(*) FROM reports r WHERE r.site_id = c.site_id AND r.comment_id = c.comment_id
+              AND r.status = 'open') AS open_reports,
+           EXISTS (SELECT FROM appeals a WHERE a.site_id = c.site_id AND a.comment_id = c.comment_id
+              AND a.status = 'open') AS open_appeal
+    FROM comments c WHERE (site_id, comment_id) > ($1, $2) ORDER BY site_id, comment_id LIMIT $3";
 
 pub(super) async fn standings(
     pool: &PgPool,
@@ -146,9 +151,15 @@ pub(super) async fn standings(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await?;
-    let standing = |row| {
-        let (comment, case) = (rows::name(row)?, rows::review_case(row)?);
-        Ok(KeptStanding { comment, case, queue: rows::queue(row)? })
+    let standing = |row: &PgRow| {
+        let open_reports: i64 = row.try_get("open_reports")?;
+        Ok(KeptStanding {
+            comment: rows::name(row)?,
+            case: rows::review_case(row)?,
+            queue: rows::queue(row)?,
+            open_reports: u32::try_from(open_reports).unwrap_or(u32::MAX),
+            open_appeal: row.try_get("open_appeal")?,
+        })
     };
     found.iter().map(standing).collect()
 }

@@ -1,22 +1,20 @@
 //! Humans' decisions, one comment or many at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry, refusal,
+    DecideError, Decided, DecisionRecord, EventKind, Met, ReviewCase, Ruling, decision_entry,
 };
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 
 use super::cases::{self, Locked};
 use super::claims;
-use super::records::decisions_where;
+use super::records::{self, decisions_where};
 use crate::changes::{column, publish};
 use crate::redress::{appeals, reports};
 use crate::{audit, rows};
-
-const SAME_ID: &str = decisions_where!("decision = $1");
 
 /// The newest decision of each comment that settled it and stands.
 const SETTLED: &str = decisions_where!(
@@ -36,63 +34,31 @@ const KEEP: &str = "
     FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::json[], $6::bigint[])
         AS n (comment_id, revision, waited_ms, before, version)";
 
+/// Decisions of one id follow each other, also if they are about different comments and lock none in
+/// common.
+const ALONE: &str = "SELECT pg_advisory_xact_lock($1)";
+
 /// Applies a decision to each of its targets, all in one transaction, or says why not.
 pub(super) async fn decide(
     pool: &PgPool,
     decision: &Decision,
-) -> sqlx::Result<Result<Vec<Decided>, StoreError>> {
+) -> sqlx::Result<Result<Vec<Decided>, DecideError>> {
     let site = &decision.site;
-    let ids: Vec<&CommentId> = decision.targets.iter().map(|target| &target.comment).collect();
     let mut transaction = pool.begin().await?;
-    let locked = cases::lock(&mut transaction, site, ids.iter().copied()).await?;
-
-    // After the locks: the same request, sent twice at once, has committed by now or waits for us.
-    let made = same_id(&mut transaction, decision.id).await?;
-    if made.iter().any(|made| !made.is_of(decision)) {
-        return Ok(Err(StoreError::Rejected("the id was used for another decision".to_owned())));
-    }
-    let made: HashSet<CommentId> = made.into_iter().map(|made| made.comment.comment).collect();
-    let repeated = !made.is_empty();
-    let settled = settled(&mut transaction, site, &ids).await?;
-    let claims = claims::live(&mut transaction, site, &ids, decision.decide_time).await?;
-    let appealed =
-        column(locked.values().filter(|locked| locked.case.appealed), |locked| &locked.name.comment);
-    let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
-
-    let mut applied: HashMap<&CommentId, &Locked> = HashMap::new();
-    let mut refused: HashMap<&CommentId, DecideRefusal> = HashMap::new();
-    for target in &decision.targets {
-        let id = &target.comment;
-        if made.contains(id) || applied.contains_key(id) {
-            continue;
-        }
-        let Some(locked) = locked.get(id) else {
-            refused.insert(id, DecideRefusal::Unknown);
-            continue;
-        };
-        let met = Met {
-            revision: locked.revision,
-            version: locked.version,
-            state: locked.case.state,
-            settled: settled.get(id).map(|(by, version)| (by, *version)),
-            claim: claims.get(id),
-            own_appeal: own_appeals.contains(id),
-        };
-        match refusal(decision, target, &met) {
-            Some(refusal) => _ = refused.insert(id, refusal),
-            // What the first request could not do, its repetition does not do either.
-            None if repeated => _ = refused.insert(id, DecideRefusal::Changed),
-            None => _ = applied.insert(id, locked),
-        }
-    }
-
-    if !applied.is_empty() {
+    let (_, id) = decision.id.0.as_u64_pair();
+    sqlx::query(ALONE).bind(id.cast_signed()).execute(&mut *transaction).await?;
+    let (locked, ruling) = match meet(&mut transaction, decision).await? {
+        Ok(met) => met,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !ruling.applied.is_empty() {
         let time = decision.decide_time;
-        let mut changed: Vec<(&Locked, ReviewCase)> =
-            applied.values().map(|locked| (*locked, locked.case.decided(decision.kind, time))).collect();
-        changed.sort_unstable_by_key(|(locked, _)| &locked.name.comment);
+        let mut changed: Vec<(&Locked, ReviewCase)> = Vec::with_capacity(ruling.applied.len());
+        for locked in ruling.applied.keys().filter_map(|id| locked.get(id)) {
+            changed.push((locked, locked.case.decided(decision.kind, time)));
+        }
         cases::put(&mut transaction, site, &changed, time).await?;
-        keep(&mut transaction, decision, &changed).await?;
+        keep(&mut transaction, decision, &ruling, &changed).await?;
         if decision.kind.settles() {
             let asked = |case: &ReviewCase| (case.reports > 0, case.appealed);
             let of = |which: fn((bool, bool)) -> bool| {
@@ -107,18 +73,58 @@ pub(super) async fn decide(
         let decided = changed.iter().map(|(locked, _)| (&locked.name.comment, locked.revision));
         audit::append(&mut transaction, &decision_entry(decision, decided)).await?;
     }
-    let mut stored = cases::stored(&mut transaction, site, ids.iter().copied()).await?;
+    let stored = cases::stored(&mut transaction, site, ids(decision)).await?;
     transaction.commit().await?;
+    Ok(Ok(ruling.told(decision, &stored)))
+}
 
-    let mut told = Vec::with_capacity(ids.len());
-    for id in ids {
-        told.push(match (refused.get(id), stored.get_mut(id)) {
-            (Some(refusal), _) => Decided::Refused(refusal.clone()),
-            (None, Some(comment)) => Decided::Applied(comment.clone()),
-            (None, None) => Decided::Refused(DecideRefusal::Unknown),
-        });
-    }
-    Ok(Ok(told))
+/// What [`decide`] would answer. Its locks are taken, too, so that who decides at the moment has decided.
+pub(super) async fn foresee(
+    pool: &PgPool,
+    decision: &Decision,
+) -> sqlx::Result<Result<Vec<Decided>, DecideError>> {
+    let mut transaction = pool.begin().await?;
+    let (_, ruling) = match meet(&mut transaction, decision).await? {
+        Ok(met) => met,
+        Err(error) => return Ok(Err(error)),
+    };
+    let stored = cases::stored(&mut transaction, &decision.site, ids(decision)).await?;
+    transaction.rollback().await?;
+    Ok(Ok(ruling.told(decision, &stored)))
+}
+
+/// Locks the comments of a decision, and says what it comes to.
+async fn meet(
+    transaction: &mut PgConnection,
+    decision: &Decision,
+) -> sqlx::Result<Result<(HashMap<CommentId, Locked>, Ruling), DecideError>> {
+    let site = &decision.site;
+    let ids: Vec<&CommentId> = ids(decision).collect();
+    let locked = cases::lock(&mut *transaction, site, ids.iter().copied()).await?;
+    // After the locks: the same request, sent twice at once, has committed by now or waits for us.
+    let made = records::of_id(&mut *transaction, decision.id).await?;
+    let mut settled = settled(&mut *transaction, site, &ids).await?;
+    let mut claims = claims::live(&mut *transaction, site, &ids, decision.decide_time).await?;
+    let appealed =
+        column(locked.values().filter(|locked| locked.case.appealed), |locked| &locked.name.comment);
+    let own_appeals = appeals::against(&mut *transaction, site, &appealed, &decision.actor.id).await?;
+    let met = |(id, locked): (&CommentId, &Locked)| {
+        let met = Met {
+            revision: locked.revision,
+            version: locked.version,
+            case: locked.case,
+            settled: settled.remove(id),
+            claim: claims.remove(id),
+            own_appeal: own_appeals.contains(id),
+        };
+        (id.clone(), met)
+    };
+    let met = locked.iter().map(met).collect();
+    Ok(Ruling::of(decision, met, made).map(|ruling| (locked, ruling)))
+}
+
+fn ids(decision: &Decision) -> impl Iterator<Item = &CommentId> {
+    decision.targets.iter().map(|target| &target.comment)
 }
 
 /// By `decisions_due`. What was undone has no effects.
@@ -151,11 +157,6 @@ pub(crate) async fn decision_about(
     row.as_ref().map(rows::decision).transpose()
 }
 
-async fn same_id(transaction: &mut PgConnection, id: DecisionId) -> sqlx::Result<Vec<DecisionRecord>> {
-    let rows = sqlx::query(SAME_ID).bind(id.0).fetch_all(transaction).await?;
-    rows.iter().map(rows::decision).collect()
-}
-
 async fn settled(
     transaction: &mut PgConnection,
     site: &SiteId,
@@ -177,17 +178,15 @@ async fn settled(
 async fn keep(
     transaction: &mut PgConnection,
     decision: &Decision,
+    ruling: &Ruling,
     changed: &[(&Locked, ReviewCase)],
 ) -> sqlx::Result<()> {
-    let waited = |case: &ReviewCase| {
-        let waited = case.queue().map(|_| decision.decide_time.since(case.wait_since));
-        waited.map_or(0, |waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX))
-    };
+    let waited = |record: &DecisionRecord| i64::try_from(record.waited.as_millis()).unwrap_or(i64::MAX);
     sqlx::query(KEEP)
         .bind(decision.site.as_str())
         .bind(column(changed, |(locked, _)| locked.name.comment.as_str()))
         .bind(column(changed, |(locked, _)| locked.revision.get()))
-        .bind(column(changed, |(locked, _)| waited(&locked.case)))
+        .bind(column(ruling.applied.values(), waited))
         .bind(column(changed, |(locked, _)| Json(locked.case)))
         .bind(column(changed, |(locked, _)| locked.version + 1))
         .bind(decision.id.0)

@@ -25,9 +25,9 @@ pub(crate) use decide::{decision_about, due};
 use async_trait::async_trait;
 use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
-    KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter,
-    StoreError, StoredComment, UndoError,
+    AuthorHistory, Claimed, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
+    DecisionRecord, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction,
+    SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
 };
 
 use crate::PostgresStore;
@@ -71,8 +71,12 @@ impl Review for PostgresStore {
         in_time(cases::standings(&self.pool, after, limit)).await
     }
 
-    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
         in_time(decide::decide(&self.pool, decision)).await?
+    }
+
+    async fn foresee(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
+        in_time(decide::foresee(&self.pool, decision)).await?
     }
 
     async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError> {
@@ -134,6 +138,18 @@ impl Review for PostgresStore {
         in_time(records::newest_first(&self.pool, site, filter, after, limit)).await
     }
 
+    async fn decision(&self, site: &SiteId, id: DecisionId) -> Result<Vec<DecisionRecord>, StoreError> {
+        in_time(records::one(&self.pool, site, id)).await
+    }
+
+    async fn newest_decisions(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        in_time(records::newest(&self.pool, site, comments)).await
+    }
+
     async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
         in_time(records::add_note(&self.pool, note)).await
     }
@@ -156,8 +172,14 @@ impl Review for PostgresStore {
         in_time(sanctions::lift(&self.pool, site, author, actor, now)).await
     }
 
-    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
-        in_time(sanctions::in_force(&self.pool, site, now)).await
+    async fn sanctions(
+        &self,
+        site: &SiteId,
+        now: Timestamp,
+        after: Option<&SanctionPosition>,
+        limit: u32,
+    ) -> Result<Vec<Sanction>, StoreError> {
+        in_time(sanctions::in_force(&self.pool, site, now, after, limit)).await
     }
 
     async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {

@@ -4,11 +4,9 @@
 //! entered at such a place with one comparison, so a page is cut from its runs: of each queue and
 //! priority, the first items after the place, which are one range of `comments_waiting` each.
 
-use std::collections::HashMap;
-
-use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, TextFingerprint, TextSketch, Timestamp};
+use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, Timestamp};
 use moderato_store::{
-    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, WaitingText, campaign_of,
+    CAMPAIGN_COUNTED, Campaigns, Clue, QueueCount, QueueFilter, QueueItem, QueuePosition, WaitingText,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Row};
@@ -61,19 +59,19 @@ const ITEMS: &str = concat!(
      ORDER BY c.place"
 );
 
-/// Texts that wait and share the fingerprint or a probe of each asked one.
+/// Texts that wait, found by clues: of each, the range of one index.
 const ALIKE: &str = "
-    SELECT asked.place, found.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])
-        WITH ORDINALITY AS asked (fingerprint, probe_a, probe_b, place)
+    SELECT asked.place, found.* FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY
+        AS asked (kind, clue, place)
     CROSS JOIN LATERAL (
         (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
-         WHERE site_id = $1 AND queue IS NOT NULL AND fingerprint = asked.fingerprint LIMIT $5)
+         WHERE asked.kind = 0 AND site_id = $1 AND queue IS NOT NULL AND fingerprint = asked.clue LIMIT $4)
         UNION ALL
         (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
-         WHERE site_id = $1 AND queue IS NOT NULL AND probe_a = asked.probe_a LIMIT $5)
+         WHERE asked.kind = 1 AND site_id = $1 AND queue IS NOT NULL AND probe_a = asked.clue LIMIT $4)
         UNION ALL
         (SELECT comment_id, fingerprint, probe_a, probe_b, shingles FROM comments
-         WHERE site_id = $1 AND queue IS NOT NULL AND probe_b = asked.probe_b LIMIT $5)
+         WHERE asked.kind = 2 AND site_id = $1 AND queue IS NOT NULL AND probe_b = asked.clue LIMIT $4)
     ) AS found";
 
 pub(super) async fn counts(pool: &PgPool, site: &SiteId) -> sqlx::Result<Vec<QueueCount>> {
@@ -94,16 +92,21 @@ pub(super) async fn counts(pool: &PgPool, site: &SiteId) -> sqlx::Result<Vec<Que
 }
 
 pub(super) async fn count(pool: &PgPool, site: &SiteId, filter: &QueueFilter) -> sqlx::Result<u64> {
-    let mut query = QueryBuilder::new("SELECT count(*) FROM comments m WHERE m.site_id = ");
+    // Each queue is a range of `comments_waiting`, as in COUNTS.
+    let queues = ReviewQueue::ALL.into_iter().filter(|queue| filter.queue.is_none_or(|only| only == *queue));
+    let mut query = QueryBuilder::new("SELECT coalesce(sum(found.waiting), 0)::bigint FROM unnest(");
+    query.push_bind(column(queues, ReviewQueue::as_str));
+    query.push(
+        "::text[]) AS asked (queue) CROSS JOIN LATERAL (
+             SELECT count(*) AS waiting FROM comments m
+             WHERE m.queue = asked.queue AND m.site_id = ",
+    );
     query.push_bind(site.as_str());
-    match filter.queue {
-        Some(queue) => query.push(" AND m.queue = ").push_bind(queue.as_str()),
-        None => query.push(" AND m.queue IS NOT NULL"),
-    };
     if let Some(least) = filter.at_least {
         query.push(" AND m.priority >= ").push_bind(least.as_i16());
     }
     narrow(&mut query, filter);
+    query.push(") AS found");
     let count: i64 = query.build_query_scalar().fetch_one(pool).await?;
     Ok(count.unsigned_abs())
 }
@@ -117,7 +120,8 @@ pub(super) async fn page(
     now: Timestamp,
 ) -> sqlx::Result<Vec<QueueItem>> {
     let runs = filter.runs(after);
-    let mut query = QueryBuilder::new(items_of!("SELECT w.* FROM unnest("));
+    // Cut from `comments_waiting` alone; only what is left after that is fetched from the table.
+    let mut query = QueryBuilder::new(items_of!("SELECT m.* FROM (SELECT w.* FROM unnest("));
     query.push_bind(column(&runs, |run| run.queue.as_str()));
     query.push("::text[], ").push_bind(column(&runs, |run| run.priority.as_i16()));
     query.push("::smallint[], ").push_bind(column(&runs, |run| run.after_ms));
@@ -125,7 +129,7 @@ pub(super) async fn page(
     query.push(
         "::text[]) AS run (queue, priority, after_ms, after_id)
          CROSS JOIN LATERAL (
-             SELECT * FROM comments m
+             SELECT m.site_id, m.comment_id, m.priority, m.wait_since_ms FROM comments m
              WHERE m.queue = run.queue AND m.priority = run.priority
                AND (m.wait_since_ms, m.comment_id) > (run.after_ms, run.after_id) AND m.site_id = ",
     );
@@ -134,6 +138,7 @@ pub(super) async fn page(
     query.push(" ORDER BY m.wait_since_ms, m.comment_id LIMIT ").push_bind(i64::from(limit));
     query.push(") w ORDER BY w.priority DESC, w.wait_since_ms, w.comment_id LIMIT ");
     query.push_bind(i64::from(limit));
+    query.push(") cut JOIN comments m USING (site_id, comment_id)");
     query.push(JOINED).push_bind(now.as_millis());
     query.push(
         ") l USING (site_id, comment_id)
@@ -158,7 +163,9 @@ pub(super) async fn items(
     read(pool, site, &rows).await
 }
 
-/// What a filter asks for beside queue and priority.
+/// What a filter asks for beside queue and priority: columns of `comments_waiting`, so that what it leaves
+/// out is not fetched. The author is an expression, or the planner takes `comments_by_author` once for
+/// each run and fetches all that a busy author ever wrote.
 fn narrow<'f>(query: &mut QueryBuilder<'f, Postgres>, filter: &'f QueueFilter) {
     if let Some(category) = &filter.category {
         query.push(" AND m.category = ").push_bind(category);
@@ -167,62 +174,59 @@ fn narrow<'f>(query: &mut QueryBuilder<'f, Postgres>, filter: &'f QueueFilter) {
         query.push(" AND m.thread_id = ").push_bind(thread);
     }
     if let Some(author) = filter.author.as_ref().map(AuthorKey::as_bytes) {
-        query.push(" AND m.author_key = ").push_bind(author.as_slice());
+        query.push(" AND m.author_key || '' = ").push_bind(author.as_slice());
     }
 }
 
 async fn read(pool: &PgPool, site: &SiteId, rows: &[PgRow]) -> sqlx::Result<Vec<QueueItem>> {
     let texts = rows.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
-    let campaigns = alike(pool, site, &texts, CAMPAIGN_COUNTED).await?;
-    rows.iter().zip(campaigns).map(|(row, campaign)| item(row, campaign.len())).collect()
+    let mut campaigns = Campaigns::of(&texts, CAMPAIGN_COUNTED);
+    look_up(pool, site, &mut campaigns).await?;
+    rows.iter().zip(&texts).map(|(row, text)| item(row, campaigns.others(text).len())).collect()
 }
 
-/// Comments that wait with each text or a variant of it, without its own; of each kind of likeness
-/// `limit` at most.
-pub(super) async fn alike(
+/// Looks up what waits with these texts or variants of them.
+pub(super) async fn look_up(pool: &PgPool, site: &SiteId, campaigns: &mut Campaigns<'_>) -> sqlx::Result<()> {
+    let fingerprints = campaigns.fingerprints();
+    look_up_by(pool, site, campaigns, &fingerprints).await?;
+    let probes = campaigns.probes();
+    look_up_by(pool, site, campaigns, &probes).await
+}
+
+async fn look_up_by(
     pool: &PgPool,
     site: &SiteId,
-    texts: &[WaitingText],
-    limit: u32,
-) -> sqlx::Result<Vec<Vec<CommentId>>> {
-    // In a campaign most texts are one: each is asked for once.
-    let mut places: HashMap<(TextFingerprint, Option<[i64; 2]>), usize> = HashMap::new();
-    let key = |text: &WaitingText| (text.fingerprint, text.sketch.as_ref().map(TextSketch::probes));
-    let mut asked = Vec::new();
-    for text in texts {
-        places.entry(key(text)).or_insert_with(|| {
-            asked.push(key(text));
-            asked.len() - 1
-        });
+    campaigns: &mut Campaigns<'_>,
+    clues: &[Clue],
+) -> sqlx::Result<()> {
+    if clues.is_empty() {
+        return Ok(());
     }
+    let (kinds, values): (Vec<i16>, Vec<i64>) = clues
+        .iter()
+        .map(|clue| match clue {
+            Clue::Fingerprint(value) => (0, value),
+            Clue::ProbeA(value) => (1, value),
+            Clue::ProbeB(value) => (2, value),
+        })
+        .unzip();
     let rows = sqlx::query(ALIKE)
         .bind(site.as_str())
-        .bind(column(&asked, |(fingerprint, _)| fingerprint.as_i64()))
-        .bind(column(&asked, |(_, probes)| probes.map(|probes| probes[0])))
-        .bind(column(&asked, |(_, probes)| probes.map(|probes| probes[1])))
-        .bind(i64::from(limit))
+        .bind(kinds)
+        .bind(values)
+        .bind(i64::from(campaigns.enough()))
         .fetch_all(pool)
         .await?;
-    let mut candidates: Vec<Vec<WaitingText>> = vec![Vec::new(); asked.len()];
     for row in &rows {
-        candidates[rows::place(row)?].push(waiting_text(row)?);
+        campaigns.add(clues[rows::place(row)?], waiting_text(row)?);
     }
-    let of_text = |text| campaign_of(text, &candidates[places[&key(text)]]).into_iter().cloned().collect();
-    Ok(texts.iter().map(of_text).collect())
+    Ok(())
 }
 
 pub(super) fn waiting_text(row: &PgRow) -> sqlx::Result<WaitingText> {
-    let fingerprint: i64 = row.try_get("fingerprint")?;
-    let (first, second): (Option<i64>, Option<i64>) = (row.try_get("probe_a")?, row.try_get("probe_b")?);
-    let shingles: Option<&[u8]> = row.try_get("shingles")?;
-    let sketch = match (first, second, shingles) {
-        (Some(first), Some(second), Some(shingles)) => {
-            Some(TextSketch::from_stored(fingerprint, [first, second], shingles))
-        }
-        _ => None,
-    };
-    let comment = rows::comment_id(row.try_get("comment_id")?)?;
-    Ok(WaitingText { comment, fingerprint: TextFingerprint::from_i64(fingerprint), sketch })
+    let probes = (row.try_get("probe_a")?, row.try_get("probe_b")?);
+    let (comment, fingerprint) = (rows::comment_id(row.try_get("comment_id")?)?, row.try_get("fingerprint")?);
+    Ok(WaitingText::from_stored(comment, fingerprint, probes, row.try_get("shingles")?))
 }
 
 fn item(row: &PgRow, others: usize) -> sqlx::Result<QueueItem> {

@@ -1,11 +1,11 @@
 //! Decisions as they are kept, and moderators' notes.
 
-use moderato_domain::{CommentName, SiteId};
+use moderato_domain::{CommentId, CommentName, DecisionId, SiteId};
 use moderato_store::{DecisionFilter, DecisionPosition, DecisionRecord, EventKind, Note};
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, Row};
 
 use super::cases;
-use crate::changes::publish;
+use crate::changes::{column, publish};
 use crate::rows;
 
 /// Columns of a decision about one comment.
@@ -53,6 +53,51 @@ pub(super) async fn newest_first(
     query.push(" ORDER BY decide_time_ms DESC, decision DESC, comment_id DESC LIMIT ");
     query.push_bind(i64::from(limit));
     query.build().fetch_all(pool).await?.iter().map(rows::decision).collect()
+}
+
+/// By `decisions_once`.
+const OF_ID: &str = decisions_where!("decision = $1 ORDER BY site_id, comment_id");
+
+/// Everything that is kept under the id of a decision.
+pub(super) async fn of_id(
+    connection: &mut PgConnection,
+    decision: DecisionId,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let rows = sqlx::query(OF_ID).bind(decision.0).fetch_all(connection).await?;
+    rows.iter().map(rows::decision).collect()
+}
+
+pub(super) async fn one(
+    pool: &PgPool,
+    site: &SiteId,
+    decision: DecisionId,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let mut records = of_id(&mut *pool.acquire().await?, decision).await?;
+    records.retain(|record| record.comment.site == *site);
+    Ok(records)
+}
+
+/// Of each comment a range of `decisions_by_comment`.
+const NEWEST: &str = decisions_where!(
+    "decision_id IN (
+        SELECT newest.decision_id FROM unnest($2::text[]) AS asked (id)
+        CROSS JOIN LATERAL (
+            SELECT d.decision_id FROM decisions d WHERE d.site_id = $1 AND d.comment_id = asked.id
+            ORDER BY d.decide_time_ms DESC, d.decision DESC LIMIT 1
+        ) AS newest)"
+);
+
+pub(super) async fn newest(
+    pool: &PgPool,
+    site: &SiteId,
+    comments: &[CommentId],
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let rows = sqlx::query(NEWEST)
+        .bind(site.as_str())
+        .bind(column(comments, CommentId::as_str))
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(rows::decision).collect()
 }
 
 pub(super) async fn add_note(pool: &PgPool, note: &Note) -> sqlx::Result<bool> {

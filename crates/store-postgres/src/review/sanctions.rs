@@ -1,7 +1,7 @@
 //! Bans and suspensions of authors. Processes learn them with the directory.
 
 use moderato_domain::{Actor, AuthorKey, SiteId, Timestamp};
-use moderato_store::{Sanction, ban_entry, lift_entry};
+use moderato_store::{Sanction, SanctionPosition, ban_entry, lift_entry};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
@@ -20,7 +20,8 @@ macro_rules! sanctions_where {
 }
 
 const IN_FORCE: &str = sanctions_where!(
-    "site_id = $1 AND (until_ms IS NULL OR until_ms > $2) ORDER BY time_ms DESC, author_key"
+    "site_id = $1 AND (until_ms IS NULL OR until_ms > $2) AND (time_ms, author_key) < ($3, $4)
+     ORDER BY time_ms DESC, author_key DESC LIMIT $5"
 );
 const ONE: &str =
     sanctions_where!("site_id = $1 AND (until_ms IS NULL OR until_ms > $2) AND author_key = $3");
@@ -77,8 +78,21 @@ pub(super) async fn lift(
     Ok(true)
 }
 
-pub(super) async fn in_force(pool: &PgPool, site: &SiteId, now: Timestamp) -> sqlx::Result<Vec<Sanction>> {
-    let found = sqlx::query(IN_FORCE).bind(site.as_str()).bind(now.as_millis()).fetch_all(pool).await?;
+pub(super) async fn in_force(
+    pool: &PgPool,
+    site: &SiteId,
+    now: Timestamp,
+    after: Option<&SanctionPosition>,
+    limit: u32,
+) -> sqlx::Result<Vec<Sanction>> {
+    let found = sqlx::query(IN_FORCE)
+        .bind(site.as_str())
+        .bind(now.as_millis())
+        .bind(after.map_or(i64::MAX, |after| after.time.as_millis()))
+        .bind(after.map_or(&[][..], |after| after.author.as_bytes().as_slice()))
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?;
     found.iter().map(sanction).collect()
 }
 

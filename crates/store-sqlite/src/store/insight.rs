@@ -6,13 +6,14 @@ use moderato_domain::second_look::is_sampled;
 use moderato_domain::{Actor, CommentName, DecisionId, DecisionKind, SiteId};
 use moderato_store::{
     ActorRecord, Agreement, HourOfWork, Period, RuleAppeals, SAMPLED_FROM, SampleScope, SampledDecision,
-    SecondLook, SecondLooked, WaitingTimes, Waits,
+    SecondLook, SecondLooked, WaitingTimes, Waits, second_look_entry,
 };
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::database::Database;
 use crate::rows;
+use crate::store::audit;
 
 /// A decision that counts, of a site and period, found by `decisions_by_site`.
 macro_rules! counted {
@@ -239,7 +240,7 @@ pub(super) async fn look_again(database: &Database, look: &SecondLook) -> sqlx::
         WHERE decision = ?1 AND site_id = ?2 AND comment_id = ?3";
     let CommentName { site, comment } = &look.comment;
     let mut transaction = database.write().await?;
-    sqlx::query(LOOK)
+    let looked = sqlx::query(LOOK)
         .bind(look.decision.0)
         .bind(site.as_str())
         .bind(comment.as_str())
@@ -249,6 +250,9 @@ pub(super) async fn look_again(database: &Database, look: &SecondLook) -> sqlx::
         .bind(look.time.as_millis())
         .execute(&mut *transaction)
         .await?;
+    if looked.rows_affected() > 0 {
+        audit::append(&mut transaction, &second_look_entry(look)).await?;
+    }
     let kept = sqlx::query(LOOKED)
         .bind(look.decision.0)
         .bind(site.as_str())

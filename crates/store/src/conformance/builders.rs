@@ -103,7 +103,7 @@ impl Case {
 
     pub(super) async fn decide(&self, id: &str, number: i64, kind: DecisionKind) -> StoredComment {
         match self.apply(&self.decision(id, number, kind)).await.remove(0) {
-            Decided::Applied(comment) => comment,
+            Decided::Applied { comment, .. } => comment,
             Decided::Refused(refusal) => panic!("refused: {refusal}"),
         }
     }
@@ -111,7 +111,7 @@ impl Case {
     pub(super) async fn refused(&self, decision: &Decision) -> DecideRefusal {
         match self.apply(decision).await.remove(0) {
             Decided::Refused(refusal) => refusal,
-            Decided::Applied(comment) => panic!("applied to {}", comment.name),
+            Decided::Applied { comment, .. } => panic!("applied to {}", comment.name),
         }
     }
 

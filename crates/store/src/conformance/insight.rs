@@ -192,6 +192,10 @@ pub(super) async fn a_second_look_counts_once_and_changes_nothing(case: Case) {
     look(&plain, "c2", "ben", DecisionKind::Approve).await;
 
     assert_eq!(case.comment("c1").await, before);
+    let log = case.store.audit_entries(Some(&case.site), 0, 20).await.expect("read");
+    let looks = log.iter().filter(|record| record.entry.action == "decision.looked_at_again");
+    let looks: Vec<_> = looks.map(|record| (record.entry.actor.clone(), record.entry.time)).collect();
+    assert_eq!(looks, [(actor("ben"), at(9)), (actor("ben"), at(9))], "what counts stands in the log, once");
     let waiting = case.store.sampled_decisions(&case.site, &scope("cyd", 100, 40), 9).await.expect("read");
     assert_eq!(waiting, [], "each decision is looked at once");
     let line = |category: Option<&str>, first, second| Agreement {

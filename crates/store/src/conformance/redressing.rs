@@ -228,7 +228,7 @@ pub(super) async fn an_appeal_reaches_somebody_else_and_can_bring_the_comment_ba
 
     let answer = by(&case, "ann", DecisionKind::Approve);
     assert!(
-        matches!(&case.apply(&answer).await[..], [Decided::Applied(comment)] if comment.state == State::Published)
+        matches!(&case.apply(&answer).await[..], [Decided::Applied { comment, .. }] if comment.state == State::Published)
     );
     let answered = case.store.appeal(&case.name("c1")).await.expect("read").expect("there is one").appeal;
     assert_eq!((answered.status, answered.resolution), (AppealStatus::Upheld, Some(answer.id)));

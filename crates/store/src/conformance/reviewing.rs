@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::builders::{Case, Draft, actor, at, author, comment_id, revision};
 use crate::{
-    CLAIM_LEASE, Claimed, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note, QueueFilter,
-    QueueItem, QueuePosition, Sanction, SavedFilter, StoreError, Traces, UndoError,
+    CLAIM_LEASE, Claimed, DecideError, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note,
+    QueueFilter, QueueItem, QueuePosition, Sanction, SanctionPosition, SavedFilter, Traces, UndoError,
 };
 
 /// Waits as flagged, since that minute, for a reason of this category.
@@ -171,7 +171,7 @@ pub(super) async fn a_bulk_decision_applies_what_it_can_once(case: Case) {
     let decision = case.bulk(&["c2", "c3", "nobody", "c1", "c2"], DecisionKind::Spam);
     let first = case.apply(&decision).await;
     let state = |decided: &Decided| match decided {
-        Decided::Applied(comment) => Ok((comment.name.comment.as_str().to_owned(), comment.state)),
+        Decided::Applied { comment, .. } => Ok((comment.name.comment.as_str().to_owned(), comment.state)),
         Decided::Refused(refusal) => Err(refusal.clone()),
     };
     let told: Vec<_> = first.iter().map(state).collect();
@@ -186,8 +186,15 @@ pub(super) async fn a_bulk_decision_applies_what_it_can_once(case: Case) {
     assert_eq!(kept.len(), 2);
     assert_eq!(kept[0].waited, Duration::from_mins(48), "c2, since minute 2");
     // The id stands for this decision alone.
-    let other = Decision { kind: DecisionKind::Approve, ..decision };
-    assert!(matches!(case.store.decide(&other).await, Err(StoreError::Rejected(_))));
+    let other = Decision { kind: DecisionKind::Approve, ..decision.clone() };
+    assert!(matches!(case.store.decide(&other).await, Err(DecideError::IdTaken)));
+    assert!(matches!(case.store.foresee(&other).await, Err(DecideError::IdTaken)));
+    // A repetition is told what is kept, not what it asks for.
+    let late = Decision { undo_until: at(90), ..decision };
+    for decided in case.apply(&late).await {
+        let Decided::Applied { record, .. } = decided else { continue };
+        assert_eq!(record.undo_until, at(60));
+    }
     assert_eq!(case.waiting().await, []);
 }
 
@@ -207,9 +214,92 @@ pub(super) async fn a_decision_about_what_changed_meanwhile_is_refused(case: Cas
     // Escalating settles nothing.
     case.decide("c2", 1, DecisionKind::Escalate).await;
     assert_eq!(case.refused(&at_version("c2", 1)).await, DecideRefusal::Changed);
-    assert!(matches!(case.apply(&at_version("c2", 2)).await[0], Decided::Applied(_)));
+    assert!(matches!(case.apply(&at_version("c2", 2)).await[0], Decided::Applied { .. }));
     // Whoever names no version decides about the revision, whatever happened.
     case.decide("c1", 1, DecisionKind::Approve).await;
+}
+
+pub(super) async fn an_id_stands_for_one_decision_also_of_two_at_once(case: Case) {
+    const PAIRS: usize = 12;
+    let id = |number: usize| format!("c{number:02}");
+    case.record((0..2 * PAIRS).map(|number| flagged(&case, &id(number), number as i64, "x"))).await;
+    for pair in 0..PAIRS {
+        let [mut one, mut other] = [2 * pair, 2 * pair + 1].map(|number| {
+            let mut decision = case.decision(&id(number), 1, DecisionKind::Approve);
+            decision.actor = actor("ann");
+            decision
+        });
+        other.id = one.id;
+        (one.note, other.note) = (Some("one".into()), Some("other".into()));
+        let (one, other) = tokio::join!(case.store.decide(&one), case.store.decide(&other));
+        assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+    }
+}
+
+pub(super) async fn what_a_decision_comes_to_can_be_foreseen(case: Case) {
+    let ids = ["applied", "edited", "gone", "decided", "claimed", "nobody"];
+    case.record(ids[..5].iter().map(|id| flagged(&case, id, 1, "x"))).await;
+    case.record([flagged(&case, "edited", 2, "x").revision(2)]).await;
+    case.withdraw(&["gone"], at(3)).await;
+    case.decide("decided", 1, DecisionKind::Spam).await;
+    case.store
+        .claim(&case.site, &[comment_id("claimed")], &actor("ann"), false, at(49))
+        .await
+        .expect("claimed");
+    let mut decision = case.bulk(&ids, DecisionKind::Approve);
+    decision.targets[3].version = Some(1);
+    let before = case.waiting().await;
+    let foreseen = case.store.foresee(&decision).await.expect("read");
+    assert_eq!(case.waiting().await, before, "nothing changed");
+    let kept = case.store.decision(&case.site, decision.id).await.expect("read");
+    assert_eq!(kept, [], "nothing is kept");
+
+    let decided = case.apply(&decision).await;
+    for (foreseen, decided) in foreseen.iter().zip(&decided) {
+        match (foreseen, decided) {
+            (Decided::Applied { record: foreseen, comment }, Decided::Applied { record, .. }) => {
+                assert_eq!((foreseen, comment.version), (record, 1), "as it stands");
+            }
+            (Decided::Refused(foreseen), Decided::Refused(refused)) => assert_eq!(foreseen, refused),
+            other => panic!("{other:?}"),
+        }
+    }
+    let applied = decided.iter().filter(|decided| matches!(decided, Decided::Applied { .. })).count();
+    assert_eq!(applied, 1);
+    assert!(matches!(decided[3], Decided::Refused(DecideRefusal::AlreadyDecided { .. })));
+    assert!(matches!(decided[4], Decided::Refused(DecideRefusal::Claimed(_))));
+    // Asked again, both say that it is done.
+    assert_eq!(case.store.foresee(&decision).await.expect("read"), case.apply(&decision).await);
+}
+
+pub(super) async fn decisions_are_found_by_id_and_by_comment(case: Case) {
+    case.record((1..=4).map(|number| flagged(&case, &format!("c{number}"), number, "x"))).await;
+    let bulk = case.bulk(&["c3", "c1", "c2"], DecisionKind::Reject);
+    case.apply(&bulk).await;
+    let mut later = case.decision("c1", 1, DecisionKind::Approve);
+    later.decide_time = at(51);
+    case.apply(&later).await;
+    let about = |records: &[crate::DecisionRecord]| {
+        records.iter().map(|record| record.comment.comment.to_string()).collect::<Vec<_>>()
+    };
+    let found = case.store.decision(&case.site, bulk.id).await.expect("read");
+    assert_eq!(about(&found), ["c1", "c2", "c3"]);
+    assert!(found.iter().all(|record| record.id == bulk.id));
+    let elsewhere = Case::new(case.store.clone(), 98);
+    assert_eq!(elsewhere.store.decision(&elsewhere.site, bulk.id).await.expect("read"), []);
+
+    let newest = async |ids: &[&str]| {
+        let ids: Vec<CommentId> = ids.iter().map(|id| comment_id(id)).collect();
+        let mut found = case.store.newest_decisions(&case.site, &ids).await.expect("read");
+        found.sort_by(|a, b| a.comment.cmp(&b.comment));
+        found
+    };
+    let found = newest(&["c4", "c2", "c1", "nobody"]).await;
+    assert_eq!(about(&found), ["c1", "c2"]);
+    assert_eq!(found.iter().map(|record| record.id).collect::<Vec<_>>(), [later.id, bulk.id]);
+    case.undo(&later, 52).await.expect("undone");
+    assert!(newest(&["c1"]).await[0].undone.is_some());
+    assert_eq!(newest(&[]).await, []);
 }
 
 pub(super) async fn undo_restores_what_was(case: Case) {
@@ -232,7 +322,7 @@ pub(super) async fn undo_restores_what_was(case: Case) {
     let before = look().await;
     for kind in DecisionKind::ALL {
         let decision = case.bulk(&["c1", "c2", "c3"], kind);
-        assert!(case.apply(&decision).await.iter().all(|decided| matches!(decided, Decided::Applied(_))));
+        assert!(case.apply(&decision).await.iter().all(|decided| matches!(decided, Decided::Applied { .. })));
         assert_eq!(case.undo(&decision, 55).await.expect("undone"), 3);
         assert_eq!(look().await, before, "{kind:?}");
         let kept = case.store.standings(Some(&case.name("c0")), 3).await.expect("read");
@@ -249,7 +339,7 @@ pub(super) async fn undo_restores_what_was(case: Case) {
     // What was taken back stands in nobody's way.
     let mut again = case.decision("c1", 1, DecisionKind::Approve);
     again.targets[0].version = Some(case.comment("c1").await.version);
-    assert!(matches!(case.apply(&again).await[0], Decided::Applied(_)));
+    assert!(matches!(case.apply(&again).await[0], Decided::Applied { .. }));
 }
 
 pub(super) async fn an_undo_is_refused_whole(case: Case) {
@@ -305,7 +395,7 @@ pub(super) async fn a_claim_is_a_lease(case: Case) {
     decision.actor = actor("bob");
     assert_eq!(case.refused(&decision).await, DecideRefusal::Claimed(renewed));
     decision.over_claim = true;
-    assert!(matches!(case.apply(&decision).await[0], Decided::Applied(_)));
+    assert!(matches!(case.apply(&decision).await[0], Decided::Applied { .. }));
     assert_eq!(holders(&claim("bob", false, 50).await)[0], "held by bob", "a decision ends the claim");
     assert_eq!(holders(&claim("bob", false, 50).await)[2], "taken by ann");
     assert_eq!(holders(&claim("bob", true, 50).await), held_by("bob"));
@@ -342,7 +432,7 @@ pub(super) async fn of_fifty_who_decide_at_once_one_does(case: Case) {
                     .collect();
                 for decided in case.apply(&decision).await {
                     match decided {
-                        Decided::Applied(_) => applied += 1,
+                        Decided::Applied { .. } => applied += 1,
                         Decided::Refused(DecideRefusal::AlreadyDecided { .. }) => {}
                         Decided::Refused(other) => panic!("{other}"),
                     }
@@ -420,6 +510,16 @@ pub(super) async fn a_campaign_is_the_same_text_and_its_variants(case: Case) {
     assert_eq!(campaign("nobody").await, [""; 0]);
     let items = case.page(&QueueFilter::default(), None, 10).await;
     assert_eq!(items.iter().map(|item| item.campaign).collect::<Vec<_>>(), [3, 2, 2, 1]);
+    // Variants of a text are found from both sides, and the same ones by either probe once.
+    let variants = (0..3).map(|number| draft(&format!("v{number}"), 5, &format!("{text} {number}"), true));
+    case.record(variants).await;
+    let sizes = case.page(&QueueFilter::default(), None, 10).await;
+    let sizes: Vec<u32> = sizes.iter().map(|item| item.campaign).collect();
+    let campaigns = async |id| campaign(id).await.len() as u32;
+    for (place, id) in ["c1", "c2", "c3", "c4", "v0", "v1", "v2"].into_iter().enumerate() {
+        assert_eq!(sizes[place], campaigns(id).await, "{id}");
+    }
+    case.withdraw(&["v0", "v1", "v2"], at(6)).await;
     case.decide("c1", 1, DecisionKind::Spam).await;
     assert_eq!(campaign("c3").await, ["c3"]);
 }
@@ -505,13 +605,24 @@ pub(super) async fn sanctions_reach_the_directory_and_expire(case: Case) {
         actor: actor("mo"),
         time: at(10 + i64::from(number)),
     };
-    let in_force = async |minute| case.store.sanctions(&case.site, at(minute)).await.expect("read");
+    let in_force = async |minute| case.store.sanctions(&case.site, at(minute), None, 10).await.expect("read");
     let (ban, pause) = (sanction(1, None), sanction(2, Some(at(30))));
     let version = case.store.directory(None).await.expect("read").expect("some").version;
     case.store.put_sanction(&case.site, &ban).await.expect("put");
     case.store.put_sanction(&case.site, &pause).await.expect("put");
     assert_eq!(in_force(20).await, [pause.clone(), ban.clone()]);
     assert_eq!(in_force(30).await, std::slice::from_ref(&ban));
+    let third = Sanction { time: pause.time, ..sanction(3, None) };
+    case.store.put_sanction(&case.site, &third).await.expect("put");
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = case.store.sanctions(&case.site, at(20), after.as_ref(), 1).await.expect("read");
+        let Some(one) = page.first() else { break };
+        after = Some(SanctionPosition::from(one));
+        paged.extend(page);
+    }
+    assert_eq!(paged, [third, pause.clone(), ban.clone()], "two of one moment, too");
+    case.store.lift_sanction(&case.site, &author(3), &actor("mo"), at(20)).await.expect("lifted");
 
     let directory = case.store.directory(Some(version)).await.expect("read").expect("it changed");
     let known = |number: u8, minute| directory.sanction(&case.site, Some(&author(number)), at(minute));

@@ -7,7 +7,7 @@ use moderato_api::status::Refusal;
 use moderato_api::{names, view};
 use moderato_domain::{Actor, DecisionKind, ErrorCode, Priority, ReviewQueue, SiteId};
 use moderato_store::{
-    AuthorHistory, Claim, DecideRefusal, DecisionRecord, Note, QueueCount, QueueItem, Sanction,
+    AuthorHistory, Claim, DecideError, DecideRefusal, DecisionRecord, Note, QueueCount, QueueItem, Sanction,
     StoredComment, UndoError,
 };
 
@@ -141,6 +141,16 @@ pub(crate) fn refusal(refusal: &DecideRefusal) -> Refusal {
         DecideRefusal::Claimed(_) => (ErrorCode::Claimed, "wait, or decide with over_claim"),
     };
     Refusal::Error(code, format!("{refusal}: {what_to_do}"))
+}
+
+/// Why nothing of a decision was made.
+pub(crate) fn decide_refusal(error: &DecideError) -> Refusal {
+    match error {
+        DecideError::IdTaken => {
+            Refusal::Error(ErrorCode::ContentConflict, format!("{error}: make up a new decision_id"))
+        }
+        DecideError::Store(failed) => refused(failed),
+    }
 }
 
 /// Why a decision was not taken back.

@@ -9,7 +9,9 @@ use moderato_domain::{
     Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, DecisionKind, ErrorCode, Priority,
     ReviewQueue, Revision, SiteId, Target, Timestamp, Violation,
 };
-use moderato_store::{DecisionFilter, DecisionPosition, QueueFilter, QueuePosition, UNDO_WINDOW};
+use moderato_store::{
+    DecisionFilter, DecisionPosition, QueueFilter, QueuePosition, SanctionPosition, UNDO_WINDOW,
+};
 use uuid::Uuid;
 
 use super::Rpc;
@@ -134,6 +136,36 @@ fn decisions_scope(site: &SiteId, filter: &DecisionFilter) -> [String; 4] {
     let comment = filter.comment.as_ref().map(ToString::to_string).unwrap_or_default();
     let actor = filter.actor.clone().unwrap_or_default();
     [Rpc::ListDecisions.name().to_owned(), site.to_string(), comment, actor]
+}
+
+/// A page of bans.
+pub(crate) struct Bans {
+    pub(crate) site: SiteId,
+    pub(crate) after: Option<SanctionPosition>,
+    pub(crate) size: u32,
+}
+
+pub(crate) fn bans(request: &pb::ListBansRequest) -> Result<Bans, Refusal> {
+    let site = site(&request.parent)?;
+    let size = page_size(request.page_size)?;
+    let after = opened(&bans_scope(&site), &request.page_token, |payload| {
+        let (time, author) = payload.split_once(':')?;
+        let author = AuthorKey::parse(author)?;
+        Some(SanctionPosition { time: Timestamp::from_millis(time.parse().ok()?), author })
+    })?;
+    Ok(Bans { site, after, size })
+}
+
+impl Bans {
+    /// The token of the page after a ban.
+    pub(crate) fn after(&self, last: &SanctionPosition) -> String {
+        let payload = format!("{}:{}", last.time.as_millis(), last.author);
+        sealed(&bans_scope(&self.site), &payload)
+    }
+}
+
+fn bans_scope(site: &SiteId) -> [String; 2] {
+    [Rpc::ListBans.name().to_owned(), site.to_string()]
 }
 
 /// Comments of one site, each once.

@@ -7,10 +7,10 @@ use moderato_api::intake::{from_timestamp, to_timestamp};
 use moderato_api::pb::review as pb;
 use moderato_api::pb::review::review_service_server::ReviewService;
 use moderato_api::status::Refusal;
-use moderato_domain::{Actor, Clock, CommentId, CommentName, Decision, ErrorCode, SiteId, Violation};
+use moderato_domain::{Actor, Clock, CommentId, CommentName, ErrorCode, SiteId, Violation};
 use moderato_store::{
-    Claimed, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Met, Note, QueueItem, Sanction, Store,
-    StoreError, refusal,
+    Claimed, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note, QueueItem, Sanction, Store,
+    StoreError,
 };
 use tonic::{Request, Response, Status};
 
@@ -38,44 +38,6 @@ impl ReviewDesk {
     /// The key must be good for the RPC.
     fn admit<R>(&self, rpc: Rpc, request: &Request<R>) -> Result<Caller, Refusal> {
         self.guard.authenticate(request.metadata(), rpc.permission())
-    }
-
-    /// Applies a decision, and says for each target what became of it.
-    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, Refusal> {
-        self.store.decide(decision).await.map_err(|error| match error {
-            StoreError::Rejected(_) => Refusal::Error(
-                ErrorCode::ContentConflict,
-                "the decision_id was used for another decision: make up a new one".to_owned(),
-            ),
-            unavailable @ StoreError::Unavailable(_) => refused(&unavailable),
-        })
-    }
-
-    /// What [`decide`](Self::decide) would say now.
-    async fn foresee(&self, decision: &Decision) -> Result<Vec<Decided>, Refusal> {
-        let ids: Vec<CommentId> = decision.targets.iter().map(|target| target.comment.clone()).collect();
-        let items = self.items(&decision.site, &ids).await?;
-        let mut foreseen = Vec::with_capacity(ids.len());
-        for target in &decision.targets {
-            let Some(item) = items.iter().find(|item| item.comment.name.comment == target.comment) else {
-                foreseen.push(Decided::Refused(DecideRefusal::Unknown));
-                continue;
-            };
-            let met = Met {
-                revision: item.comment.revision,
-                version: item.comment.version,
-                state: item.comment.state,
-                settled: None,
-                claim: item.claim.as_ref(),
-                // Whose decision an appeal is against shows when it is answered.
-                own_appeal: false,
-            };
-            foreseen.push(match refusal(decision, target, &met) {
-                Some(refusal) => Decided::Refused(refusal),
-                None => Decided::Applied(item.comment.clone()),
-            });
-        }
-        Ok(foreseen)
     }
 
     async fn items(&self, site: &SiteId, ids: &[CommentId]) -> Result<Vec<QueueItem>, Refusal> {
@@ -197,10 +159,12 @@ impl ReviewService for ReviewDesk {
         caller.on(&name.site)?;
         let decision =
             request::decision(name.site, target.as_slice(), ruling, actor(&caller), self.clock.now())?;
-        match self.decide(&decision).await?.pop() {
-            Some(Decided::Applied(comment)) => Ok(Response::new(pb::DecideCommentResponse {
+        let mut decided =
+            self.store.decide(&decision).await.map_err(|error| present::decide_refusal(&error))?;
+        match decided.pop() {
+            Some(Decided::Applied { comment, record }) => Ok(Response::new(pb::DecideCommentResponse {
                 comment: Some(present::comment(comment)),
-                undo_until: Some(to_timestamp(decision.undo_until)),
+                undo_until: Some(to_timestamp(record.undo_until)),
             })),
             Some(Decided::Refused(refusal)) => Err(present::refusal(&refusal).into()),
             None => Err(present::refusal(&DecideRefusal::Unknown).into()),
@@ -216,20 +180,27 @@ impl ReviewService for ReviewDesk {
         let site = request::site(&parent)?;
         caller.on(&site)?;
         let decision = request::decision(site, &targets, ruling, actor(&caller), self.clock.now())?;
-        let outcomes =
-            if validate_only { self.foresee(&decision).await? } else { self.decide(&decision).await? };
+        let outcomes = if validate_only {
+            self.store.foresee(&decision).await
+        } else {
+            self.store.decide(&decision).await
+        };
+        let outcomes = outcomes.map_err(|error| present::decide_refusal(&error))?;
         let mut results = Vec::with_capacity(outcomes.len());
-        let mut decided_count = 0;
+        let (mut decided_count, mut undo_until) = (0, decision.undo_until);
         for (name, outcome) in decision.comments().zip(outcomes) {
             let (decided, refusal) = match outcome {
-                Decided::Applied(comment) => (Some(present::comment(comment)), None),
+                Decided::Applied { comment, record } => {
+                    undo_until = record.undo_until;
+                    (Some(present::comment(comment)), None)
+                }
                 Decided::Refused(refusal) => (None, Some(present::refusal(&refusal).into_pb())),
             };
             decided_count += i32::from(decided.is_some());
             let comment = name.to_string();
             results.push(pb::batch_decide_comments_response::Result { comment, decided, refusal });
         }
-        let undo_until = (!validate_only).then(|| to_timestamp(decision.undo_until));
+        let undo_until = (!validate_only).then(|| to_timestamp(undo_until));
         Ok(Response::new(pb::BatchDecideCommentsResponse { results, decided_count, undo_until }))
     }
 
@@ -291,7 +262,10 @@ impl ReviewService for ReviewDesk {
         let (site, author) = request::author(&author)?;
         caller.on(&site)?;
         let until = request::expiry(expire_time.as_ref().map(from_timestamp), now)?;
-        let reason = request::text("reason", reason)?.unwrap_or_default();
+        let reason = request::text("reason", reason)?.ok_or_else(|| {
+            let why = "says why, for other moderators".to_owned();
+            Refusal::Invalid(vec![Violation::new("reason", "REQUIRED", why)])
+        })?;
         let history = self.store.author_history(&site, &author, 1, now).await;
         let newest = history.map_err(|error| refused(&error))?.recent.pop();
         let newest = newest.ok_or_else(|| {
@@ -321,11 +295,18 @@ impl ReviewService for ReviewDesk {
 
     async fn list_bans(&self, request: Request<pb::ListBansRequest>) -> Answer<pb::ListBansResponse> {
         let caller = self.admit(Rpc::ListBans, &request)?;
-        let site = request::site(&request.get_ref().parent)?;
-        caller.on(&site)?;
-        let bans = self.store.sanctions(&site, self.clock.now()).await.map_err(|error| refused(&error))?;
-        let bans = bans.into_iter().map(|sanction| present::ban(&site, sanction)).collect();
-        Ok(Response::new(pb::ListBansResponse { bans }))
+        let asked = request::bans(request.get_ref())?;
+        caller.on(&asked.site)?;
+        let now = self.clock.now();
+        let page = self.store.sanctions(&asked.site, now, asked.after.as_ref(), asked.size + 1).await;
+        let mut bans = page.map_err(|error| refused(&error))?;
+        let more = bans.len() > asked.size as usize;
+        bans.truncate(asked.size as usize);
+        let next = bans.last().filter(|_| more).map(|last| asked.after(&last.into()));
+        Ok(Response::new(pb::ListBansResponse {
+            bans: bans.into_iter().map(|sanction| present::ban(&asked.site, sanction)).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
     }
 }
 

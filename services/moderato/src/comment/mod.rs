@@ -232,7 +232,7 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> anyhow::Result<()> {
     };
     for outcome in store.decide(&decision).await? {
         let decided = match outcome {
-            Decided::Applied(decided) => decided,
+            Decided::Applied { comment, .. } => comment,
             Decided::Refused(DecideRefusal::Stale(_)) => bail!("it was edited meanwhile: look at it again"),
             Decided::Refused(refusal) => return Err(refusal.into()),
         };

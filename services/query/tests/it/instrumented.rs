@@ -12,14 +12,15 @@ use moderato_domain::{
 use moderato_store::{
     Account, AccountKey, Accounts, Activation, ActorRecord, Agreement, Answers, ApiKey, ApiKeyId, AppealCase,
     Appealed, Attempt, AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter,
-    CommentPosition, Comparisons, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
-    DirectorySnapshot, Effect, EndSessions, Event, EventCursor, EventLog, HourOfWork, Insight, JudgedComment,
-    KeptStanding, LinkUse, Mail, NewRecord, Note, OneTimeLink, Outbox, Period, Pipeline, Questions,
-    QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Redress, ReportFold, Reported,
-    Review, RuleAppeals, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets, RuleStatistics, RuleTally,
-    RulesInForce, SampleScope, SampledDecision, Sanction, SavedFilter, SecondLook, SecondLooked, SecretHash,
-    Session, ShadowDifference, Slot, StatementPosition, StatisticsScope, Store, StoreError, StoredComment,
-    TakenMail, Tenants, UndoError, UserChange, WaitingTimes, Withdrawn,
+    CommentPosition, Comparisons, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
+    DecisionRecord, DirectorySnapshot, Effect, EndSessions, Event, EventCursor, EventLog, HourOfWork,
+    Insight, JudgedComment, KeptStanding, LinkUse, Mail, NewRecord, Note, OneTimeLink, Outbox, Period,
+    Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Redress,
+    ReportFold, Reported, Review, RuleAppeals, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
+    RuleStatistics, RuleTally, RulesInForce, SampleScope, SampledDecision, Sanction, SanctionPosition,
+    SavedFilter, SecondLook, SecondLooked, SecretHash, Session, ShadowDifference, Slot, StatementPosition,
+    StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants, UndoError, UserChange,
+    WaitingTimes, Withdrawn,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -179,8 +180,11 @@ impl Review for Instrumented {
     ) -> Result<Vec<KeptStanding>, StoreError> {
         self.inner.standings(after, limit).await
     }
-    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
         self.inner.decide(decision).await
+    }
+    async fn foresee(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
+        self.inner.foresee(decision).await
     }
     async fn undo(
         &self,
@@ -219,6 +223,16 @@ impl Review for Instrumented {
     ) -> Result<Vec<DecisionRecord>, StoreError> {
         self.inner.decisions(site, filter, after, limit).await
     }
+    async fn decision(&self, site: &SiteId, id: DecisionId) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.inner.decision(site, id).await
+    }
+    async fn newest_decisions(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.inner.newest_decisions(site, comments).await
+    }
     async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
         self.inner.add_note(note).await
     }
@@ -237,8 +251,14 @@ impl Review for Instrumented {
     ) -> Result<bool, StoreError> {
         self.inner.lift_sanction(site, author, actor, now).await
     }
-    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
-        self.inner.sanctions(site, now).await
+    async fn sanctions(
+        &self,
+        site: &SiteId,
+        now: Timestamp,
+        after: Option<&SanctionPosition>,
+        limit: u32,
+    ) -> Result<Vec<Sanction>, StoreError> {
+        self.inner.sanctions(site, now, after, limit).await
     }
     async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
         self.inner.put_filter(site, filter).await

@@ -163,7 +163,7 @@ async fn timed(store: &dyn Store, decision: &Decision) -> anyhow::Result<(bool, 
     let watch = Stopwatch::start();
     let mut decided = store.decide(decision).await?;
     let took = watch.elapsed();
-    Ok((matches!(decided.pop(), Some(Decided::Applied(_))), took))
+    Ok((matches!(decided.pop(), Some(Decided::Applied { .. })), took))
 }
 
 async fn decide(store: Arc<dyn Store>, site: &SiteId, table: &mut Table) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! What stands around a comment: its conversation, its campaign, its author's history.
 
 use moderato_domain::{AuthorKey, CommentId, CommentName, SiteId, Timestamp};
-use moderato_store::{AuthorHistory, Conversation, PARENTS_SHOWN, SIBLINGS_SHOWN, StoredComment};
+use moderato_store::{AuthorHistory, Campaigns, Conversation, PARENTS_SHOWN, SIBLINGS_SHOWN, StoredComment};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -27,8 +27,10 @@ pub(super) async fn campaign(
     .fetch_optional(database.readers())
     .await?;
     let Some(row) = row else { return Ok(Vec::new()) };
-    let text = queue::waiting_text(&row)?;
-    let mut ids = queue::alike(database, &name.site, &[text], limit).await?.remove(0);
+    let texts = [queue::waiting_text(&row)?];
+    let mut campaigns = Campaigns::of(&texts, limit);
+    queue::look_up(database, &name.site, &mut campaigns).await?;
+    let mut ids: Vec<CommentId> = campaigns.others(&texts[0]).into_iter().cloned().collect();
     ids.push(name.comment.clone());
     let mut found = stored(database, &name.site, &ids).await?;
     found.sort_by(|a, b| (a.accept_time, &a.name).cmp(&(b.accept_time, &b.name)));

@@ -121,8 +121,12 @@ pub(super) async fn standings(
 ) -> sqlx::Result<Vec<KeptStanding>> {
     let found = sqlx::query(
         "SELECT site_id, comment_id, state, action, priority, decided, escalated, reported, appealed,
-                wait_since_ms, queue
-         FROM comments WHERE (site_id, comment_id) > (?1, ?2) ORDER BY site_id, comment_id LIMIT ?3",
+                wait_since_ms, queue,
+                (SELECT count(*) FROM reports AS r WHERE r.site_id = c.site_id AND r.comment_id = c.comment_id
+                   AND r.status = 'open') AS open_reports,
+                EXISTS (SELECT 1 FROM appeals AS a WHERE a.site_id = c.site_id AND a.comment_id = c.comment_id
+                   AND a.status = 'open') AS open_appeal
+         FROM comments AS c WHERE (site_id, comment_id) > (?1, ?2) ORDER BY site_id, comment_id LIMIT ?3",
     )
     .bind(after.map_or("", |name| name.site.as_str()))
     .bind(after.map_or("", |name| name.comment.as_str()))
@@ -130,8 +134,13 @@ pub(super) async fn standings(
     .fetch_all(database.readers())
     .await?;
     let standing = |row| {
-        let (comment, case) = (rows::comment_name(row)?, rows::review_case(row)?);
-        Ok(KeptStanding { comment, case, queue: rows::queue(row)? })
+        Ok(KeptStanding {
+            comment: rows::comment_name(row)?,
+            case: rows::review_case(row)?,
+            queue: rows::queue(row)?,
+            open_reports: rows::count(row, "open_reports")?,
+            open_appeal: row.try_get("open_appeal")?,
+        })
     };
     found.iter().map(standing).collect()
 }

@@ -1,16 +1,16 @@
 //! Humans' decisions, one comment or many at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    DecideRefusal, Decided, DecisionRecord, EventKind, Met, ReviewCase, StoreError, decision_entry, refusal,
+    DecideError, Decided, DecisionRecord, EventKind, Met, ReviewCase, Ruling, decision_entry,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::cases::{self, Held};
 use super::claims;
-use super::records::decisions_where;
+use super::records::{self, decisions_where};
 use crate::database::Database;
 use crate::rows;
 use crate::store::redress::{appeals, reports};
@@ -20,87 +20,89 @@ use crate::store::{ROWS_AT_ONCE, audit, comments, events};
 pub(super) async fn decide(
     database: &Database,
     decision: &Decision,
-) -> sqlx::Result<Result<Vec<Decided>, StoreError>> {
+) -> sqlx::Result<Result<Vec<Decided>, DecideError>> {
     let site = &decision.site;
-    let ids: Vec<&CommentId> = decision.targets.iter().map(|target| &target.comment).collect();
     let mut transaction = database.write().await?;
-    let made = same_id(&mut transaction, decision.id).await?;
-    if made.iter().any(|made| !made.is_of(decision)) {
-        return Ok(Err(StoreError::Rejected("the id was used for another decision".to_owned())));
+    let (held, ruling) = match meet(&mut transaction, decision).await? {
+        Ok(met) => met,
+        Err(error) => return Ok(Err(error)),
+    };
+    if ruling.applied.is_empty() {
+        let stored = comments::by_id(&mut *transaction, site, ids(decision)).await?;
+        return Ok(Ok(ruling.told(decision, &stored)));
     }
-    let made: HashSet<CommentId> = made.into_iter().map(|made| made.comment.comment).collect();
-    let repeated = !made.is_empty();
-    let held = cases::read(&mut transaction, site, &ids).await?;
-    let settled = settled(&mut transaction, site, &ids).await?;
-    let claims = claims::live(&mut transaction, site, &ids, decision.decide_time).await?;
+    let time = decision.decide_time;
+    let mut changed: Vec<(&Held, ReviewCase)> = Vec::with_capacity(ruling.applied.len());
+    for held in ruling.applied.keys().filter_map(|id| held.get(id)) {
+        changed.push((held, held.case.decided(decision.kind, time)));
+    }
+    cases::put(&mut transaction, site, &changed, time).await?;
+    keep(&mut transaction, decision, &ruling, &changed).await?;
+    if decision.kind.settles() {
+        let asked = |case: &ReviewCase| (case.reports > 0, case.appealed);
+        let of = |which: fn((bool, bool)) -> bool| -> Vec<&CommentId> {
+            let concerned = changed.iter().filter(|(held, _)| which(asked(&held.case)));
+            concerned.map(|(held, _)| &held.id).collect()
+        };
+        reports::answer(&mut transaction, decision, &of(|(reported, _)| reported)).await?;
+        appeals::answer(&mut transaction, decision, &of(|(_, appealed)| appealed)).await?;
+    }
+    end_claims(&mut transaction, site, &changed).await?;
+    let told: Vec<_> =
+        changed.iter().map(|(held, after)| held.event(EventKind::DecisionMade, site, after, time)).collect();
+    events::append(&mut transaction, &told).await?;
+    let decided = changed.iter().map(|(held, _)| (&held.id, held.revision));
+    audit::append(&mut transaction, &decision_entry(decision, decided)).await?;
+    let stored = comments::by_id(&mut *transaction, site, ids(decision)).await?;
+    database.commit_events(transaction).await?;
+    Ok(Ok(ruling.told(decision, &stored)))
+}
+
+/// What [`decide`] would answer.
+pub(super) async fn foresee(
+    database: &Database,
+    decision: &Decision,
+) -> sqlx::Result<Result<Vec<Decided>, DecideError>> {
+    let mut transaction = database.readers().begin().await?;
+    let (_, ruling) = match meet(&mut transaction, decision).await? {
+        Ok(met) => met,
+        Err(error) => return Ok(Err(error)),
+    };
+    let stored = comments::by_id(&mut *transaction, &decision.site, ids(decision)).await?;
+    Ok(Ok(ruling.told(decision, &stored)))
+}
+
+/// Reads the comments of a decision, and says what it comes to.
+async fn meet(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+) -> sqlx::Result<Result<(HashMap<CommentId, Held>, Ruling), DecideError>> {
+    let site = &decision.site;
+    let ids: Vec<&CommentId> = ids(decision).collect();
+    let made = records::of_id(connection, decision.id).await?;
+    let held = cases::read(connection, site, &ids).await?;
+    let mut settled = settled(connection, site, &ids).await?;
+    let mut claims = claims::live(connection, site, &ids, decision.decide_time).await?;
     let appealed: Vec<&CommentId> =
         held.values().filter(|held| held.case.appealed).map(|held| &held.id).collect();
-    let own_appeals = appeals::against(&mut transaction, site, &appealed, &decision.actor.id).await?;
-
-    let mut applied: HashMap<&CommentId, &Held> = HashMap::new();
-    let mut refused: HashMap<&CommentId, DecideRefusal> = HashMap::new();
-    for target in &decision.targets {
-        let id = &target.comment;
-        if made.contains(id) || applied.contains_key(id) {
-            continue;
-        }
-        let Some(held) = held.get(id) else {
-            refused.insert(id, DecideRefusal::Unknown);
-            continue;
-        };
+    let own_appeals = appeals::against(connection, site, &appealed, &decision.actor.id).await?;
+    let met = |(id, held): (&CommentId, &Held)| {
         let met = Met {
             revision: held.revision,
             version: held.version,
-            state: held.case.state,
-            settled: settled.get(id).map(|(by, version)| (by, *version)),
-            claim: claims.get(id),
+            case: held.case,
+            settled: settled.remove(id),
+            claim: claims.remove(id),
             own_appeal: own_appeals.contains(id),
         };
-        match refusal(decision, target, &met) {
-            Some(refusal) => _ = refused.insert(id, refusal),
-            // What the first request could not do, its repetition does not do either.
-            None if repeated => _ = refused.insert(id, DecideRefusal::Changed),
-            None => _ = applied.insert(id, held),
-        }
-    }
-
-    let stored = if applied.is_empty() {
-        comments::by_id(&mut *transaction, site, ids.iter().copied()).await?
-    } else {
-        let time = decision.decide_time;
-        let mut changed: Vec<(&Held, ReviewCase)> =
-            applied.values().map(|held| (*held, held.case.decided(decision.kind, time))).collect();
-        changed.sort_unstable_by_key(|(held, _)| &held.id);
-        cases::put(&mut transaction, site, &changed, time).await?;
-        keep(&mut transaction, decision, &changed).await?;
-        if decision.kind.settles() {
-            let asked = |case: &ReviewCase| (case.reports > 0, case.appealed);
-            let of = |which: fn((bool, bool)) -> bool| -> Vec<&CommentId> {
-                let concerned = changed.iter().filter(|(held, _)| which(asked(&held.case)));
-                concerned.map(|(held, _)| &held.id).collect()
-            };
-            reports::answer(&mut transaction, decision, &of(|(reported, _)| reported)).await?;
-            appeals::answer(&mut transaction, decision, &of(|(_, appealed)| appealed)).await?;
-        }
-        end_claims(&mut transaction, site, &changed).await?;
-        let told: Vec<_> = changed
-            .iter()
-            .map(|(held, after)| held.event(EventKind::DecisionMade, site, after, time))
-            .collect();
-        events::append(&mut transaction, &told).await?;
-        let decided = changed.iter().map(|(held, _)| (&held.id, held.revision));
-        audit::append(&mut transaction, &decision_entry(decision, decided)).await?;
-        let stored = comments::by_id(&mut *transaction, site, ids.iter().copied()).await?;
-        database.commit_events(transaction).await?;
-        stored
+        (id.clone(), met)
     };
+    let met = held.iter().map(met).collect();
+    Ok(Ruling::of(decision, met, made).map(|ruling| (held, ruling)))
+}
 
-    let told = |id: &CommentId| match (refused.get(id), stored.get(id)) {
-        (Some(refusal), _) => Decided::Refused(refusal.clone()),
-        (None, Some(comment)) => Decided::Applied(comment.clone()),
-        (None, None) => Decided::Refused(DecideRefusal::Unknown),
-    };
-    Ok(Ok(ids.into_iter().map(told).collect()))
+fn ids(decision: &Decision) -> impl Iterator<Item = &CommentId> {
+    decision.targets.iter().map(|target| &target.comment)
 }
 
 /// Decisions whose time to be undone has passed and that nothing has followed from yet, by
@@ -136,11 +138,6 @@ pub(crate) async fn decision_about(
     found.as_ref().map(rows::decision).transpose()
 }
 
-async fn same_id(connection: &mut SqliteConnection, id: DecisionId) -> sqlx::Result<Vec<DecisionRecord>> {
-    let found = sqlx::query(decisions_where!("decision = ?1")).bind(id.0).fetch_all(connection).await?;
-    found.iter().map(rows::decision).collect()
-}
-
 /// The newest decision of each comment that settled it and stands, and the version after it.
 async fn settled(
     connection: &mut SqliteConnection,
@@ -170,20 +167,21 @@ async fn settled(
 async fn keep(
     connection: &mut SqliteConnection,
     decision: &Decision,
+    ruling: &Ruling,
     changed: &[(&Held, ReviewCase)],
 ) -> sqlx::Result<()> {
-    let befores =
-        changed.iter().map(|(held, _)| rows::to_json(&held.case)).collect::<sqlx::Result<Vec<_>>>()?;
-    let kept: Vec<_> = changed.iter().zip(befores).collect();
+    let mut kept = Vec::with_capacity(changed.len());
+    for ((held, _), record) in changed.iter().zip(ruling.applied.values()) {
+        let waited = i64::try_from(record.waited.as_millis()).unwrap_or(i64::MAX);
+        kept.push((held, waited, rows::to_json(&held.case)?));
+    }
     for kept in kept.chunks(ROWS_AT_ONCE) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO decisions (
                  site_id, comment_id, revision, kind, moderator, actor_id, actor_name, guideline, message, note,
                  decide_time_ms, decision, waited_ms, undo_until_ms, before, version) ",
         );
-        insert.push_values(kept, |mut row, ((held, _), before)| {
-            let waited = held.case.queue().map(|_| decision.decide_time.since(held.case.wait_since));
-            let waited = waited.map_or(0, |waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+        insert.push_values(kept, |mut row, (held, waited, before)| {
             row.push_bind(decision.site.as_str())
                 .push_bind(held.id.as_str())
                 .push_bind(held.revision.get())
@@ -196,7 +194,7 @@ async fn keep(
                 .push_bind(&decision.note)
                 .push_bind(decision.decide_time.as_millis())
                 .push_bind(decision.id.0)
-                .push_bind(waited)
+                .push_bind(*waited)
                 .push_bind(decision.undo_until.as_millis())
                 .push_bind(before)
                 .push_bind(held.version + 1);

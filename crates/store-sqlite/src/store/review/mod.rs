@@ -25,9 +25,9 @@ pub(crate) use decide::{decision_about, due};
 use async_trait::async_trait;
 use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
 use moderato_store::{
-    AuthorHistory, Claimed, Conversation, Decided, DecisionFilter, DecisionPosition, DecisionRecord,
-    KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction, SavedFilter,
-    StoreError, StoredComment, UndoError,
+    AuthorHistory, Claimed, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
+    DecisionRecord, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction,
+    SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
 };
 
 use super::SqliteStore;
@@ -71,8 +71,12 @@ impl Review for SqliteStore {
         cases::standings(&self.database, after, limit).await.map_err(store_error)
     }
 
-    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, StoreError> {
+    async fn decide(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
         decide::decide(&self.database, decision).await.map_err(store_error)?
+    }
+
+    async fn foresee(&self, decision: &Decision) -> Result<Vec<Decided>, DecideError> {
+        decide::foresee(&self.database, decision).await.map_err(store_error)?
     }
 
     async fn campaign(&self, name: &CommentName, limit: u32) -> Result<Vec<StoredComment>, StoreError> {
@@ -134,6 +138,18 @@ impl Review for SqliteStore {
         records::newest_first(&self.database, site, filter, after, limit).await.map_err(store_error)
     }
 
+    async fn decision(&self, site: &SiteId, id: DecisionId) -> Result<Vec<DecisionRecord>, StoreError> {
+        records::one(&self.database, site, id).await.map_err(store_error)
+    }
+
+    async fn newest_decisions(
+        &self,
+        site: &SiteId,
+        comments: &[CommentId],
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        records::newest(&self.database, site, comments).await.map_err(store_error)
+    }
+
     async fn add_note(&self, note: &Note) -> Result<bool, StoreError> {
         records::add_note(&self.database, note).await.map_err(store_error)
     }
@@ -156,8 +172,14 @@ impl Review for SqliteStore {
         sanctions::lift(&self.database, site, author, actor, now).await.map_err(store_error)
     }
 
-    async fn sanctions(&self, site: &SiteId, now: Timestamp) -> Result<Vec<Sanction>, StoreError> {
-        sanctions::in_force(&self.database, site, now).await.map_err(store_error)
+    async fn sanctions(
+        &self,
+        site: &SiteId,
+        now: Timestamp,
+        after: Option<&SanctionPosition>,
+        limit: u32,
+    ) -> Result<Vec<Sanction>, StoreError> {
+        sanctions::in_force(&self.database, site, now, after, limit).await.map_err(store_error)
     }
 
     async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {

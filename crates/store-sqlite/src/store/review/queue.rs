@@ -4,11 +4,10 @@
 //! entered at such a place with one comparison, so a page is cut from its runs: of each queue and
 //! priority, the first items after the place, which are one range of `comments_waiting` each.
 
-use std::collections::HashMap;
-
-use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, TextFingerprint, TextSketch, Timestamp};
+use moderato_domain::{AuthorKey, CommentId, ReviewQueue, SiteId, Timestamp};
 use moderato_store::{
-    CAMPAIGN_COUNTED, QueueCount, QueueFilter, QueueItem, QueuePosition, QueueRun, WaitingText, campaign_of,
+    CAMPAIGN_COUNTED, Campaigns, Clue, QueueCount, QueueFilter, QueueItem, QueuePosition, QueueRun,
+    WaitingText,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -41,8 +40,8 @@ const COUNTS: &str = "
     SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
     WHERE site_id = ?1 AND queue IS NOT NULL GROUP BY queue";
 
-/// Texts looked up by one statement, which takes 500 parts of a union at most.
-const TEXTS_AT_ONCE: usize = 100;
+/// Clues looked up by one statement, which takes 500 parts of a union at most.
+const CLUES_AT_ONCE: usize = 100;
 
 pub(super) async fn counts(database: &Database, site: &SiteId) -> sqlx::Result<Vec<QueueCount>> {
     let found = sqlx::query(COUNTS).bind(site.as_str()).fetch_all(database.readers()).await?;
@@ -126,7 +125,8 @@ pub(super) async fn items(
     read(database, site, &query.build().fetch_all(database.readers()).await?).await
 }
 
-/// What a filter asks for beside queue and priority.
+/// What a filter asks for beside queue and priority: columns of `comments_waiting`. The plus keeps SQLite
+/// from taking `comments_by_author` instead, once for each run.
 fn narrow<'f>(query: &mut QueryBuilder<'f, Sqlite>, filter: &'f QueueFilter) {
     if let Some(category) = &filter.category {
         query.push(" AND category = ").push_bind(category);
@@ -135,71 +135,61 @@ fn narrow<'f>(query: &mut QueryBuilder<'f, Sqlite>, filter: &'f QueueFilter) {
         query.push(" AND thread_id = ").push_bind(thread);
     }
     if let Some(author) = filter.author.as_ref().map(AuthorKey::as_bytes) {
-        query.push(" AND author_key = ").push_bind(author.as_slice());
+        query.push(" AND +author_key = ").push_bind(author.as_slice());
     }
 }
 
 async fn read(database: &Database, site: &SiteId, found: &[SqliteRow]) -> sqlx::Result<Vec<QueueItem>> {
     let texts = found.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
-    let campaigns = alike(database, site, &texts, CAMPAIGN_COUNTED).await?;
-    found.iter().zip(campaigns).map(|(row, campaign)| item(row, campaign.len())).collect()
+    let mut campaigns = Campaigns::of(&texts, CAMPAIGN_COUNTED);
+    look_up(database, site, &mut campaigns).await?;
+    found.iter().zip(&texts).map(|(row, text)| item(row, campaigns.others(text).len())).collect()
 }
 
-/// Comments that wait with each text or a variant of it, without its own; of each kind of likeness
-/// `limit` at most.
-pub(super) async fn alike(
+/// Looks up what waits with these texts or variants of them.
+pub(super) async fn look_up(
     database: &Database,
     site: &SiteId,
-    texts: &[WaitingText],
-    limit: u32,
-) -> sqlx::Result<Vec<Vec<CommentId>>> {
-    // In a campaign most texts are one: each is asked for once.
-    let mut places: HashMap<(TextFingerprint, Option<[i64; 2]>), usize> = HashMap::new();
-    let key = |text: &WaitingText| (text.fingerprint, text.sketch.as_ref().map(TextSketch::probes));
-    let mut asked = Vec::new();
-    for text in texts {
-        places.entry(key(text)).or_insert_with(|| {
-            asked.push(key(text));
-            asked.len() - 1
-        });
-    }
-    let mut candidates: Vec<Vec<WaitingText>> = vec![Vec::new(); asked.len()];
-    for (number, asked) in asked.chunks(TEXTS_AT_ONCE).enumerate() {
+    campaigns: &mut Campaigns<'_>,
+) -> sqlx::Result<()> {
+    let fingerprints = campaigns.fingerprints();
+    look_up_by(database, site, campaigns, &fingerprints).await?;
+    let probes = campaigns.probes();
+    look_up_by(database, site, campaigns, &probes).await
+}
+
+async fn look_up_by(
+    database: &Database,
+    site: &SiteId,
+    campaigns: &mut Campaigns<'_>,
+    clues: &[Clue],
+) -> sqlx::Result<()> {
+    for clues in clues.chunks(CLUES_AT_ONCE) {
         let mut query = QueryBuilder::<Sqlite>::new("");
-        for (place, (fingerprint, probes)) in asked.iter().enumerate() {
-            let [first, second] = probes.map_or([None; 2], |probes| probes.map(Some));
-            let likenesses =
-                [("fingerprint", Some(fingerprint.as_i64())), ("probe_a", first), ("probe_b", second)];
-            for (column, value) in likenesses {
-                let Some(value) = value else { continue };
-                query.push(if query.sql().is_empty() { "" } else { " UNION ALL " });
-                query.push("SELECT * FROM (SELECT ").push_bind((number * TEXTS_AT_ONCE + place) as i64);
-                query.push(" AS place, comment_id, fingerprint, probe_a, probe_b, shingles FROM comments");
-                query.push(" WHERE queue IS NOT NULL AND site_id = ").push_bind(site.as_str());
-                query.push(" AND ").push(column).push(" = ").push_bind(value);
-                query.push(" LIMIT ").push_bind(limit).push(")");
-            }
+        for (place, clue) in clues.iter().enumerate() {
+            let (column, value) = match clue {
+                Clue::Fingerprint(value) => ("fingerprint", value),
+                Clue::ProbeA(value) => ("probe_a", value),
+                Clue::ProbeB(value) => ("probe_b", value),
+            };
+            query.push(if place == 0 { "" } else { " UNION ALL " });
+            query.push("SELECT * FROM (SELECT ").push_bind(place as i64);
+            query.push(" AS place, comment_id, fingerprint, probe_a, probe_b, shingles FROM comments");
+            query.push(" WHERE queue IS NOT NULL AND site_id = ").push_bind(site.as_str());
+            query.push(" AND ").push(column).push(" = ").push_bind(value);
+            query.push(" LIMIT ").push_bind(campaigns.enough()).push(")");
         }
         for row in &query.build().fetch_all(database.readers()).await? {
-            candidates[rows::count::<usize>(row, "place")?].push(waiting_text(row)?);
+            campaigns.add(clues[rows::count::<usize>(row, "place")?], waiting_text(row)?);
         }
     }
-    let of_text = |text| campaign_of(text, &candidates[places[&key(text)]]).into_iter().cloned().collect();
-    Ok(texts.iter().map(of_text).collect())
+    Ok(())
 }
 
 pub(super) fn waiting_text(row: &SqliteRow) -> sqlx::Result<WaitingText> {
-    let fingerprint: i64 = row.try_get("fingerprint")?;
-    let (first, second): (Option<i64>, Option<i64>) = (row.try_get("probe_a")?, row.try_get("probe_b")?);
-    let shingles: Option<&[u8]> = row.try_get("shingles")?;
-    let sketch = match (first, second, shingles) {
-        (Some(first), Some(second), Some(shingles)) => {
-            Some(TextSketch::from_stored(fingerprint, [first, second], shingles))
-        }
-        _ => None,
-    };
-    let comment = rows::comment_id(row)?;
-    Ok(WaitingText { comment, fingerprint: TextFingerprint::from_i64(fingerprint), sketch })
+    let probes = (row.try_get("probe_a")?, row.try_get("probe_b")?);
+    let (comment, fingerprint) = (rows::comment_id(row)?, row.try_get("fingerprint")?);
+    Ok(WaitingText::from_stored(comment, fingerprint, probes, row.try_get("shingles")?))
 }
 
 fn item(row: &SqliteRow, others: usize) -> sqlx::Result<QueueItem> {
@@ -239,7 +229,11 @@ mod tests {
         let database = Database::new(path, &SqliteOptions::default());
         let site = SiteId::parse("blog").unwrap();
 
-        let filter = QueueFilter { category: Some("threat".into()), ..QueueFilter::default() };
+        let filter = QueueFilter {
+            category: Some("threat".into()),
+            author: Some(AuthorKey::from_bytes([7; 16])),
+            ..QueueFilter::default()
+        };
         let after = QueuePosition {
             priority: Priority::High,
             wait_since: Timestamp::from_millis(7),
@@ -249,7 +243,7 @@ mod tests {
         assert_eq!(runs.len(), 18, "three priorities of six queues are left");
         let page = page_query(&site, &filter, &runs, 50, Timestamp::from_millis(9));
         let steps = plan(&database, page.sql()).await;
-        let by_index = "INDEX comments_waiting \
+        let by_index = "COVERING INDEX comments_waiting \
                         (site_id=? AND queue=? AND priority=? AND (wait_since_ms,comment_id)>(?,?))";
         assert_eq!(steps.iter().filter(|step| step.ends_with(by_index)).count(), 18, "{steps:#?}");
         let scans =

@@ -1,8 +1,8 @@
 //! Decisions as they are kept, and moderators' notes.
 
-use moderato_domain::{CommentName, SiteId};
+use moderato_domain::{CommentId, CommentName, DecisionId, SiteId};
 use moderato_store::{DecisionFilter, DecisionPosition, DecisionRecord, EventKind, Note};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::cases;
 use crate::database::Database;
@@ -45,6 +45,48 @@ pub(super) async fn newest_first(
     }
     query.push(" ORDER BY decide_time_ms DESC, decision DESC, comment_id DESC LIMIT ").push_bind(limit);
     query.build().fetch_all(database.readers()).await?.iter().map(rows::decision).collect()
+}
+
+/// Everything that is kept under the id of a decision, by `decisions_once`.
+pub(super) async fn of_id(
+    connection: &mut SqliteConnection,
+    decision: DecisionId,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let found = sqlx::query(decisions_where!("decision = ?1 ORDER BY site_id, comment_id"))
+        .bind(decision.0)
+        .fetch_all(connection)
+        .await?;
+    found.iter().map(rows::decision).collect()
+}
+
+pub(super) async fn one(
+    database: &Database,
+    site: &SiteId,
+    decision: DecisionId,
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let mut records = of_id(&mut *database.readers().acquire().await?, decision).await?;
+    records.retain(|record| record.comment.site == *site);
+    Ok(records)
+}
+
+/// Of each comment a range of `decisions_by_comment`.
+pub(super) async fn newest(
+    database: &Database,
+    site: &SiteId,
+    comments: &[CommentId],
+) -> sqlx::Result<Vec<DecisionRecord>> {
+    let found = sqlx::query(decisions_where!(
+        "decision_id IN (
+            SELECT (SELECT d.decision_id FROM decisions AS d
+                    WHERE d.site_id = ?1 AND d.comment_id = asked.value
+                    ORDER BY d.decide_time_ms DESC, d.decision DESC LIMIT 1)
+            FROM json_each(?2) AS asked)"
+    ))
+    .bind(site.as_str())
+    .bind(rows::to_json(comments)?)
+    .fetch_all(database.readers())
+    .await?;
+    found.iter().map(rows::decision).collect()
 }
 
 pub(super) async fn add_note(database: &Database, note: &Note) -> sqlx::Result<bool> {

@@ -1,7 +1,7 @@
 //! Bans and suspensions of authors. Processes learn them with the directory.
 
 use moderato_domain::{Actor, AuthorKey, SiteId, Timestamp};
-use moderato_store::{Sanction, ban_entry, lift_entry};
+use moderato_store::{Sanction, SanctionPosition, ban_entry, lift_entry};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -73,12 +73,18 @@ pub(super) async fn in_force(
     database: &Database,
     site: &SiteId,
     now: Timestamp,
+    after: Option<&SanctionPosition>,
+    limit: u32,
 ) -> sqlx::Result<Vec<Sanction>> {
     let found = sqlx::query(sanctions_where!(
-        "site_id = ?1 AND (until_ms IS NULL OR until_ms > ?2) ORDER BY time_ms DESC, author_key"
+        "site_id = ?1 AND (until_ms IS NULL OR until_ms > ?2) AND (time_ms, author_key) < (?3, ?4)
+         ORDER BY time_ms DESC, author_key DESC LIMIT ?5"
     ))
     .bind(site.as_str())
     .bind(now.as_millis())
+    .bind(after.map_or(i64::MAX, |after| after.time.as_millis()))
+    .bind(after.map_or(&[][..], |after| after.author.as_bytes().as_slice()))
+    .bind(limit)
     .fetch_all(database.readers())
     .await?;
     found.iter().map(sanction).collect()

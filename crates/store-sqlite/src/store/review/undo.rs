@@ -1,10 +1,7 @@
 //! Taking a decision back.
 
-use std::collections::HashSet;
-
-use moderato_domain::{Actor, CommentId, DecisionId, DecisionKind, SiteId, State, Timestamp};
-use moderato_store::{DecisionRecord, EventKind, ReviewCase, StoredComment, UndoError, undo_entry};
-use sqlx::sqlite::SqliteRow;
+use moderato_domain::{Actor, CommentId, DecisionId, SiteId, State, Timestamp};
+use moderato_store::{EventKind, ReviewCase, StoredComment, UndoError, Undoing, undo_entry, undone};
 
 use super::cases::{self, Held};
 use super::records::decisions_where;
@@ -26,14 +23,6 @@ pub(super) async fn undo(
         .bind(site.as_str())
         .fetch_all(&mut *transaction)
         .await?;
-    let parts = parts.iter().map(part).collect::<sqlx::Result<Vec<_>>>()?;
-    let Some((first, _)) = parts.first() else { return Ok(Err(UndoError::Unknown)) };
-    if first.undone.is_some() {
-        return Ok(Err(UndoError::AlreadyUndone));
-    }
-    if first.undo_until < now {
-        return Ok(Err(UndoError::TooLate(first.undo_until)));
-    }
     // Comments about which something was decided later, and stands.
     let since: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT later.comment_id FROM decisions AS d
@@ -45,37 +34,39 @@ pub(super) async fn undo(
     .bind(site.as_str())
     .fetch_all(&mut *transaction)
     .await?;
-    let since: HashSet<String> = since.into_iter().collect();
-
-    let ids: Vec<&CommentId> = parts.iter().map(|(part, _)| &part.comment.comment).collect();
+    let ids = parts.iter().map(rows::comment_id).collect::<sqlx::Result<Vec<CommentId>>>()?;
+    let ids: Vec<&CommentId> = ids.iter().collect();
     let held = cases::read(&mut transaction, site, &ids).await?;
-    let mut found: Vec<(&Held, DecisionKind, ReviewCase)> = Vec::with_capacity(parts.len());
-    for (part, before) in &parts {
-        let id = &part.comment.comment;
-        let untouched = |held: &&Held| {
-            held.revision == part.revision
+    let part = |row| {
+        let record = rows::decision(row)?;
+        let id = &record.comment.comment;
+        let untouched = held.get(id).is_some_and(|held| {
+            held.revision == record.revision
                 && held.case.state != State::Withdrawn
-                && !since.contains(id.as_str())
-        };
-        if let Some(held) = held.get(id).filter(untouched) {
-            found.push((held, part.kind, *before));
-        }
-    }
-    if found.len() < parts.len() {
-        return Ok(Err(UndoError::Overtaken(parts.len() - found.len())));
-    }
+                && !since.iter().any(|since| since == id.as_str())
+        });
+        Ok(Undoing {
+            before: rows::optional(row, "before", |text| serde_json::from_str(text).ok())?,
+            untouched,
+            record,
+        })
+    };
+    let parts = parts.iter().map(part).collect::<sqlx::Result<Vec<_>>>()?;
+    let before = match undone(&parts, now) {
+        Ok(before) => before,
+        Err(error) => return Ok(Err(error)),
+    };
 
     let reopened = reports::reopen(&mut transaction, site, decision, &ids).await?;
     appeals::reopen(&mut transaction, site, decision, &ids).await?;
-    let restored: Vec<(&Held, ReviewCase)> = found
-        .into_iter()
-        .map(|(held, kind, before)| {
-            let reports = reopened.get(&held.id).copied().unwrap_or(0);
-            (held, held.case.undone(kind, before, reports))
-        })
-        .collect();
+    let mut restored: Vec<(&Held, ReviewCase)> = Vec::with_capacity(parts.len());
+    for (Undoing { record, .. }, before) in parts.iter().zip(before) {
+        let Some(held) = held.get(&record.comment.comment) else { continue };
+        let reports = reopened.get(&held.id).copied().unwrap_or(0);
+        restored.push((held, held.case.undone(record.kind, before, reports)));
+    }
     cases::put(&mut transaction, site, &restored, now).await?;
-    let undone = sqlx::query(
+    let taken_back = sqlx::query(
         "UPDATE decisions SET undone_time_ms = ?3, undone_by_id = ?4, undone_by_name = ?5
          WHERE decision = ?1 AND site_id = ?2 AND effects_time_ms IS NULL",
     )
@@ -87,8 +78,8 @@ pub(super) async fn undo(
     .execute(&mut *transaction)
     .await?;
     // By another clock the time had passed: its author was told already.
-    if undone.rows_affected() < parts.len() as u64 {
-        return Ok(Err(UndoError::TooLate(first.undo_until)));
+    if taken_back.rows_affected() < parts.len() as u64 {
+        return Ok(Err(UndoError::TooLate(parts[0].record.undo_until)));
     }
     let told: Vec<_> = restored
         .iter()
@@ -99,9 +90,4 @@ pub(super) async fn undo(
     let mut stored = comments::by_id(&mut *transaction, site, ids.iter().copied()).await?;
     database.commit_events(transaction).await?;
     Ok(Ok(ids.into_iter().filter_map(|id| stored.remove(id)).collect()))
-}
-
-/// A decision about one comment, and the case as the decision found it.
-fn part(row: &SqliteRow) -> sqlx::Result<(DecisionRecord, ReviewCase)> {
-    Ok((rows::decision(row)?, rows::json(row, "before")?))
 }

@@ -7,12 +7,9 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use moderato_domain::{
-    CommentId, CommentName, Decision, DecisionId, DecisionKind, Permission, Revision, Target,
-};
-use moderato_store::{DecideRefusal, Decided, DecisionRecord, QueueItem, UndoError};
+use moderato_domain::{CommentId, Decision, DecisionId, DecisionKind, Permission, Revision, Target};
+use moderato_store::{DecideError, DecideRefusal, Decided, QueueItem, UndoError};
 use serde::Deserialize;
-use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::Web;
@@ -122,7 +119,12 @@ pub(super) async fn decide(
         decide_time: frame.now,
         undo_until: frame.now.plus(web.options.undo),
     };
-    let decided = web.store.decide(&decision).await?;
+    let decided = web.store.decide(&decision).await.map_err(|error| match error {
+        DecideError::IdTaken => Problem::conflict(
+            "This form was used for another decision before, so nothing was changed. Load the page again.",
+        ),
+        DecideError::Store(error) => Problem::from(error),
+    })?;
     Answer::of(&web, &decision, &decided, &form, &frame).await?.give(&web, &door, frame, &headers).await
 }
 
@@ -150,10 +152,9 @@ impl Answer {
         let (mut refused, mut applied, mut records, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (target, became) in decision.targets.iter().zip(decided) {
             match (became, item(&target.comment)) {
-                (Decided::Applied(_), Some(item)) => {
-                    let record = record(decision, target);
-                    applied.push(Card::of(item, frame).decided(Some(Outcome::of(&record, frame))));
-                    records.push(record);
+                (Decided::Applied { record, .. }, Some(item)) => {
+                    applied.push(Card::of(item, frame).decided(Some(Outcome::of(record, frame))));
+                    records.push(record.clone());
                 }
                 (Decided::Refused(why), Some(item)) => refused.push(refused_card(why, item, form, frame)),
                 (_, None) => unknown += 1,
@@ -235,24 +236,6 @@ struct Partly {
     say: String,
     cards: Vec<Card>,
     last: Option<Last>,
-}
-
-/// The record of what was just decided.
-fn record(decision: &Decision, target: &Target) -> DecisionRecord {
-    DecisionRecord {
-        id: decision.id,
-        comment: CommentName { site: decision.site.clone(), comment: target.comment.clone() },
-        revision: target.revision,
-        kind: decision.kind,
-        actor: decision.actor.clone(),
-        guideline: decision.guideline.clone(),
-        message: decision.message.clone(),
-        note: decision.note.clone(),
-        decide_time: decision.decide_time,
-        waited: Duration::ZERO,
-        undo_until: decision.undo_until,
-        undone: None,
-    }
 }
 
 fn refused_card(why: &DecideRefusal, item: &QueueItem, form: &DecideForm, frame: &Frame) -> Card {

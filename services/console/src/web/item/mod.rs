@@ -87,7 +87,12 @@ async fn item(
     let item = found(&web, &name, &frame).await?;
     let parts = Parts::of(&web, &item, &frame).await?;
     let settled = item.queue.is_none() && item.comment.decided;
-    let outcome = if settled { Some(outcome(&web, &item, &frame).await?) } else { None };
+    let outcome = if settled {
+        let newest = web.store.newest_decisions(&name.site, std::slice::from_ref(&name.comment)).await?;
+        Some(outcome(newest.first(), &item, &frame))
+    } else {
+        None
+    };
     let card = Card::whole(&item, &frame).decided(outcome);
     if headers.contains_key(FRAGMENT) {
         return page(&Panel { frame, card, parts });

@@ -10,12 +10,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use moderato_domain::{
-    CommentId, CommentName, DecisionId, Permission, Priority, ReviewQueue, SiteId, Timestamp,
-};
-use moderato_store::{
-    DecisionFilter, DecisionRecord, QueueCount, QueueFilter, QueueItem, SavedFilter, StoreError,
-};
+use moderato_domain::{CommentId, DecisionId, Permission, Priority, ReviewQueue, SiteId, Timestamp};
+use moderato_store::{DecisionRecord, QueueCount, QueueFilter, QueueItem, SavedFilter, StoreError};
 use uuid::Uuid;
 
 pub(crate) use question::{Question, lists};
@@ -38,9 +34,6 @@ const PAGE: u32 = 30;
 
 /// Comments that a page asks about at once.
 const CHANGES: usize = 100;
-
-/// Decisions that are looked through for the one that led here: a bulk of them.
-const LOOKED_THROUGH: u32 = 500;
 
 /// Categories to filter by; rule sets may have more, which an address can ask for.
 const CATEGORIES: [&str; 11] = [
@@ -351,12 +344,11 @@ async fn queue(
     })
 }
 
-/// The decision of that id, if it is one of the newest of the person.
+/// The decision of that id, if it is one of the person.
 pub(super) async fn last(web: &Web, site: &SiteId, frame: &Frame, id: &str) -> Result<Option<Last>, Problem> {
     let Ok(id) = Uuid::parse_str(id).map(DecisionId) else { return Ok(None) };
-    let mine = DecisionFilter { actor: Some(frame.me.id.clone()), ..DecisionFilter::default() };
-    let mut records = web.store.decisions(site, &mine, None, LOOKED_THROUGH).await?;
-    records.retain(|record| record.id == id);
+    let mut records = web.store.decision(site, id).await?;
+    records.retain(|record| record.actor.id == frame.me.id);
     Ok(Last::of(&records, frame))
 }
 
@@ -434,7 +426,7 @@ async fn changes(
     let items = web.store.queue_items(&door.site.id, &comments, frame.now).await?;
     let known: Vec<&CommentId> = items.iter().map(|item| &item.comment.name.comment).collect();
     let gone = comments.iter().filter(|id| !known.contains(id)).map(ToString::to_string).collect();
-    let cards = cards(&web, &items, &filter, &frame).await?;
+    let cards = cards(&web, &door.site.id, &items, &filter, &frame).await?;
     let changes = Changes::with_counts(&web, &door, frame, &question).await?;
     page(&Changes { cards, gone, ..changes })
 }
@@ -442,28 +434,28 @@ async fn changes(
 /// Items as a list shows them, also those that left it, with what was decided about them.
 async fn cards(
     web: &Web,
+    site: &SiteId,
     items: &[QueueItem],
     filter: &QueueFilter,
     frame: &Frame,
 ) -> Result<Vec<Card>, StoreError> {
-    let mut cards = Vec::with_capacity(items.len());
-    for item in items {
-        let card = Card::of(item, frame);
-        cards.push(if lists(filter, item) {
-            card
-        } else {
-            card.decided(Some(outcome(web, item, frame).await?))
-        });
-    }
-    Ok(cards)
+    let left = items.iter().filter(|item| !lists(filter, item));
+    let left: Vec<CommentId> = left.map(|item| item.comment.name.comment.clone()).collect();
+    let decisions = web.store.newest_decisions(site, &left).await?;
+    let card = |item: &QueueItem| {
+        let (card, id) = (Card::of(item, frame), &item.comment.name.comment);
+        if !left.contains(id) {
+            return card;
+        }
+        let newest = decisions.iter().find(|record| record.comment.comment == *id);
+        card.decided(Some(outcome(newest, item, frame)))
+    };
+    Ok(items.iter().map(card).collect())
 }
 
-/// What became of an item that left a list.
-pub(super) async fn outcome(web: &Web, item: &QueueItem, frame: &Frame) -> Result<Outcome, StoreError> {
-    let CommentName { site, comment } = &item.comment.name;
-    let about = DecisionFilter { comment: Some(comment.clone()), ..DecisionFilter::default() };
-    let newest = web.store.decisions(site, &about, None, 1).await?;
-    Ok(match newest.first().filter(|record| record.undone.is_none()) {
+/// What became of an item that left a list, by the newest decision about it.
+pub(super) fn outcome(newest: Option<&DecisionRecord>, item: &QueueItem, frame: &Frame) -> Outcome {
+    match newest.filter(|record| record.undone.is_none()) {
         Some(record) => Outcome::of(record, frame),
         None => Outcome {
             who: "Something".to_owned(),
@@ -475,7 +467,7 @@ pub(super) async fn outcome(web: &Web, item: &QueueItem, frame: &Frame) -> Resul
             undone: None,
             undo: None,
         },
-    })
+    }
 }
 
 /// The page of the sample, as somebody called Ann sees it.
