@@ -1,16 +1,22 @@
 //! The tables of the numbers page as files for a spreadsheet.
 
-use moderato_domain::Timestamp;
+use moderato_domain::{SiteId, Timestamp};
+use moderato_store::{Period, Store, StoreError};
 
-use super::report::{Report, written};
+use super::report::{people, rules, written};
 
-/// A table by the name of its file.
-pub(super) fn table(report: &Report, name: &str) -> Option<String> {
+/// A table by the name of its file. Nothing but what stands in it is counted.
+pub(super) async fn table(
+    store: &dyn Store,
+    site: &SiteId,
+    period: Period,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
     let seconds = |wait: std::time::Duration| format!("{:.3}", wait.as_secs_f64());
-    Some(match name {
+    Ok(Some(match name {
         "work.csv" => write(
             &["hour", "moderator_id", "moderator", "decisions"],
-            report.work.iter().map(|line| {
+            store.work(site, period).await?.iter().map(|line| {
                 vec![
                     time(line.hour),
                     line.actor.id.clone(),
@@ -21,7 +27,7 @@ pub(super) fn table(report: &Report, name: &str) -> Option<String> {
         ),
         "waits.csv" => write(
             &["day", "decisions", "p50_seconds", "p90_seconds"],
-            report.waits.days.iter().map(|(day, waits)| {
+            store.waiting_times(site, period).await?.days.iter().map(|(day, waits)| {
                 vec![
                     written(*day, "%Y-%m-%d"),
                     waits.decisions.to_string(),
@@ -42,7 +48,7 @@ pub(super) fn table(report: &Report, name: &str) -> Option<String> {
                 "appeals_answered",
                 "appeals_upheld",
             ],
-            report.people.iter().map(|line| {
+            people(store, site, period, &store.work(site, period).await?).await?.iter().map(|line| {
                 let record = &line.record;
                 vec![
                     record.actor.id.clone(),
@@ -59,14 +65,14 @@ pub(super) fn table(report: &Report, name: &str) -> Option<String> {
         ),
         "rules.csv" => write(
             &["rule", "decided", "overturned", "appeals_answered", "appeals_upheld"],
-            report.rules.iter().map(|line| {
+            rules(store, site, period).await?.iter().map(|line| {
                 let counts = [line.decided, line.overturned, line.appeals, line.upheld];
                 [vec![line.rule.clone()], counts.map(|count| count.to_string()).to_vec()].concat()
             }),
         ),
         "agreement.csv" => write(
             &["category", "first", "second", "looks"],
-            report.agreement.iter().map(|line| {
+            store.agreement(site, period).await?.iter().map(|line| {
                 vec![
                     line.category.clone().unwrap_or_default(),
                     line.first.as_str().to_owned(),
@@ -75,8 +81,8 @@ pub(super) fn table(report: &Report, name: &str) -> Option<String> {
                 ]
             }),
         ),
-        _ => return None,
-    })
+        _ => return Ok(None),
+    }))
 }
 
 fn time(time: Timestamp) -> String {

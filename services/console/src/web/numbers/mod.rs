@@ -104,8 +104,7 @@ async fn download(
 ) -> Result<Response, Problem> {
     signed_in.on(&site, Permission::Configure)?;
     let period = period(question.days(), web.clock.now());
-    let report = Report::read(&*web.store, &site, period).await?;
-    let content = csv::table(&report, &table).ok_or_else(Problem::not_found)?;
+    let content = csv::table(&*web.store, &site, period, &table).await?.ok_or_else(Problem::not_found)?;
     let name = HeaderValue::from_str(&format!("attachment; filename=\"{site}-{table}\""))
         .map_err(|_| Problem::not_found())?;
     let kind = HeaderValue::from_static("text/csv; charset=utf-8; header=present");

@@ -72,21 +72,7 @@ impl CategoryLine {
 impl Report {
     pub(super) async fn read(store: &dyn Store, site: &SiteId, period: Period) -> Result<Self, StoreError> {
         let work = store.work(site, period).await?;
-        let mut hours: BTreeMap<String, u64> = BTreeMap::new();
-        for hour in &work {
-            *hours.entry(hour.actor.id.clone()).or_default() += 1;
-        }
-        let records = store.actor_records(site, period).await?;
-        let mut people: Vec<PersonLine> = records
-            .into_iter()
-            .map(|record| PersonLine { hours: hours.remove(&record.actor.id).unwrap_or(0), record })
-            .collect();
-        people.sort_by(|left, right| {
-            let decisions = |line: &PersonLine| line.record.waits.decisions;
-            decisions(right)
-                .cmp(&decisions(left))
-                .then_with(|| left.record.actor.name.cmp(&right.record.actor.name))
-        });
+        let people = people(store, site, period, &work).await?;
         let agreement = store.agreement(site, period).await?;
         Ok(Self {
             waits: store.waiting_times(site, period).await?,
@@ -172,8 +158,37 @@ impl Report {
     }
 }
 
+/// Everybody who decided or whose decisions were appealed against, busiest first.
+pub(super) async fn people(
+    store: &dyn Store,
+    site: &SiteId,
+    period: Period,
+    work: &[HourOfWork],
+) -> Result<Vec<PersonLine>, StoreError> {
+    let mut hours: BTreeMap<String, u64> = BTreeMap::new();
+    for hour in work {
+        *hours.entry(hour.actor.id.clone()).or_default() += 1;
+    }
+    let records = store.actor_records(site, period).await?;
+    let mut people: Vec<PersonLine> = records
+        .into_iter()
+        .map(|record| PersonLine { hours: hours.remove(&record.actor.id).unwrap_or(0), record })
+        .collect();
+    people.sort_by(|left, right| {
+        let decisions = |line: &PersonLine| line.record.waits.decisions;
+        decisions(right)
+            .cmp(&decisions(left))
+            .then_with(|| left.record.actor.name.cmp(&right.record.actor.name))
+    });
+    Ok(people)
+}
+
 /// Rules that people decided about or that appeals were about, most overturned first.
-async fn rules(store: &dyn Store, site: &SiteId, period: Period) -> Result<Vec<RuleLine>, StoreError> {
+pub(super) async fn rules(
+    store: &dyn Store,
+    site: &SiteId,
+    period: Period,
+) -> Result<Vec<RuleLine>, StoreError> {
     let scope = StatisticsScope {
         site: Some(site.clone()),
         version: None,
