@@ -34,7 +34,13 @@ impl Puid {
         Self(uuid_from_digest(&hash.finalize().into()).to_string())
     }
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Reads what somebody sent.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = uuid::Uuid::try_parse(text).ok()?.to_string();
+        (id == text).then_some(Self(id))
+    }
+
+    /// Takes back what is stored.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }

@@ -223,7 +223,8 @@ async fn object(
     }
     let text = AppealText::parse(fields.first("text").unwrap_or_default())
         .map_err(|error| keep(Problem::invalid(format!("Nothing was sent: {error}."))))?;
-    let statement = Puid::from_stored(fields.first("statement").unwrap_or_default().to_owned());
+    let statement = Puid::parse(fields.first("statement").unwrap_or_default())
+        .ok_or_else(|| keep(Problem::not_found()))?;
     match web
         .store
         .file_appeal(&statement, &door.name, &text, now)
