@@ -1,8 +1,12 @@
 //! `moderato sites`: tenants and what they ask of comments.
 
 use anyhow::bail;
-use moderato_domain::{Ids as _, ModerationMode, PrivacyKey, Site, SiteId, SiteSettings, SystemIds};
+use moderato_domain::{
+    Actor, AuditEntry, Clock as _, Ids as _, ModerationMode, PrivacyKey, Site, SiteId, SiteSettings,
+    SystemClock, SystemIds,
+};
 use moderato_store::Store;
+use serde_json::{Map, Value};
 
 use crate::compose;
 use crate::config_args::ConfigArgs;
@@ -96,6 +100,7 @@ async fn create(args: &SiteArgs) -> anyhow::Result<()> {
     };
     change(&mut site, args)?;
     store.put_site(&site).await?;
+    store.append_audit(&entry("site.created", &site, &written(&site)?)).await?;
     closing.close().await;
     println!("{} is there; `moderato keys create --site {}` makes a key for it", site.id, site.id);
     Ok(())
@@ -107,11 +112,38 @@ async fn set(args: &SiteArgs) -> anyhow::Result<()> {
     let Some(mut site) = sites(&*store).await?.into_iter().find(|site| site.id == id) else {
         bail!("there is no site {id}; `moderato sites create {id}` makes one");
     };
+    let before = written(&site)?;
     change(&mut site, args)?;
+    let mut changed = written(&site)?;
+    changed.retain(|name, value| before.get(name) != Some(value));
     store.put_site(&site).await?;
+    if !changed.is_empty() {
+        store.append_audit(&entry("site.changed", &site, &changed)).await?;
+    }
     closing.close().await;
     print!("{}", listing(&[site]));
     Ok(())
+}
+
+/// Name and settings, by the name of each.
+fn written(site: &Site) -> anyhow::Result<Map<String, Value>> {
+    let Value::Object(mut written) = serde_json::to_value(&site.settings)? else {
+        bail!("settings are written as an object");
+    };
+    written.insert("display_name".to_owned(), site.display_name.clone().into());
+    Ok(written)
+}
+
+/// What the audit log says of a site, with what was set.
+fn entry(action: &str, site: &Site, set: &Map<String, Value>) -> AuditEntry {
+    AuditEntry {
+        site: Some(site.id.clone()),
+        actor: Actor::operator(),
+        action: action.to_owned(),
+        subject: format!("sites/{}", site.id),
+        details: Value::Object(set.clone()).to_string(),
+        time: SystemClock.now(),
+    }
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
