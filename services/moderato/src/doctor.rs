@@ -41,10 +41,12 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let config = args.config.load()?;
     // Opening it brings the schema up to date, and refuses one of a newer release.
     let (store, closing) = compose::store(&config).await?;
+    let [queues, objections] = standings(&*store).await;
     let findings = [
         ("schema", Ok("up to date".to_owned())),
         ("store", writable(&*store).await),
-        ("queues of moderators", standings(&*store).await),
+        ("queues of moderators", queues),
+        ("reports and appeals", objections),
         ("audit log", audit(&*store).await),
         ("rules in force", rules(&store).await),
         ("dead letters", dead_letters(&config).await),
@@ -87,12 +89,17 @@ async fn writable(store: &dyn Store) -> Finding {
     store.ready().await.map(|()| "answers and can be written".to_owned()).map_err(|error| error.to_string())
 }
 
-/// Where each comment waits must follow from how it stands.
-async fn standings(store: &dyn Store) -> Finding {
-    let (mut after, mut comments, mut wrong) = (None, 0_u64, Vec::new());
+/// Where each comment waits must follow from how it stands, and whether readers or its author object must
+/// be what they filed.
+async fn standings(store: &dyn Store) -> [Finding; 2] {
+    let (mut after, mut comments, mut reports, mut appeals) = (None, 0_u64, 0_u64, 0_u64);
+    let (mut misplaced, mut miscounted) = (Vec::new(), Vec::new());
     let mut waiting: BTreeMap<_, u64> = BTreeMap::new();
     loop {
-        let page = store.standings(after.as_ref(), PAGE).await.map_err(|error| error.to_string())?;
+        let page = match store.standings(after.as_ref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => return [Err(error.to_string()), Err(error.to_string())],
+        };
         let Some(last) = page.last() else { break };
         after = Some(last.comment.clone());
         comments += page.len() as u64;
@@ -100,19 +107,30 @@ async fn standings(store: &dyn Store) -> Finding {
             if let Some(queue) = kept.queue {
                 *waiting.entry(queue).or_default() += 1;
             }
+            reports += u64::from(kept.open_reports);
+            appeals += u64::from(kept.open_appeal);
             if kept.queue != kept.case.queue() {
-                wrong.push(kept.comment.to_string());
+                misplaced.push(kept.comment.to_string());
+            }
+            if (kept.open_reports, kept.open_appeal) != (kept.case.reports, kept.case.appealed) {
+                miscounted.push(kept.comment.to_string());
             }
         }
     }
-    if wrong.is_empty() {
-        let waiting =
-            waiting.iter().map(|(queue, count)| format!(", {} {}", thousands(*count), queue.as_str()));
-        return Ok(format!("{} comments{}", thousands(comments), waiting.collect::<String>()));
-    }
-    let count = wrong.len();
-    wrong.truncate(NAMED);
-    Err(format!("{count} of {comments} comments wait in the wrong queue, such as {}", wrong.join(", ")))
+    let waiting = waiting.iter().map(|(queue, count)| format!(", {} {}", thousands(*count), queue.as_str()));
+    let queues = format!("{} comments{}", thousands(comments), waiting.collect::<String>());
+    let objections = format!("{} reports, {} appeals are open", thousands(reports), thousands(appeals));
+    let finding = |wrong: Vec<String>, fine: String, what: &str| match wrong.len() {
+        0 => Ok(fine),
+        count => {
+            let named = &wrong[..count.min(NAMED)];
+            Err(format!("{count} of {comments} comments {what}, such as {}", named.join(", ")))
+        }
+    };
+    [
+        finding(misplaced, queues, "wait in the wrong queue"),
+        finding(miscounted, objections, "are not reported or appealed as was filed"),
+    ]
 }
 
 async fn audit(store: &dyn Store) -> Finding {
