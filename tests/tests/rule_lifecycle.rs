@@ -17,7 +17,7 @@ use moderato_api::pb::rules::{
 };
 use moderato_api::pb::types::{Action, Verdict};
 use moderato_tests::deployment::{Deployment, SITE};
-use moderato_tests::sample::submission;
+use moderato_tests::sample::{EMAIL, IP, submission};
 use moderato_tests::{eventually, on_both_deployments};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -28,6 +28,7 @@ on_both_deployments!(
     rules_change_under_load_and_no_comment_is_lost,
     a_backtest_tells_what_would_be_different_and_ends_with_its_caller,
     a_stored_verdict_is_made_again_to_the_byte,
+    a_verdict_for_an_address_is_made_again_without_it,
     rules_know_what_happened_before_and_how_a_comment_was_sent,
 );
 
@@ -356,6 +357,55 @@ async fn a_stored_verdict_is_made_again_to_the_byte(deployment: &Deployment) {
     assert_eq!(matched, reasons);
     let tree = deployment.cli_ok(&["comment", "explain", &verdicts[0].comment, "--rules"]).await;
     assert!(tree.contains("yes links.shortener"), "{tree}");
+}
+
+async fn a_verdict_for_an_address_is_made_again_without_it(deployment: &Deployment) {
+    let key = admin(deployment).await;
+    let document = format!(
+        r#"name = "addresses"
+guidelines = "friendly-blog"
+thresholds = {{ review = 2.0, reject = 9.0 }}
+[lists.networks]
+kind = "addresses"
+entries = ["{IP}", "203.0.113.0/24"]
+[lists.people]
+kind = "authors"
+entries = ["{EMAIL}"]
+[lists.hosts]
+kind = "domains"
+entries = ["mail.example"]
+[[rule]]
+id = "client.listed"
+category = "spam"
+when = 'client.ip has 2 of list("networks")'
+score = 2.0
+message = "A moderator will look at your comment."
+[[rule]]
+id = "author.listed"
+category = "spam"
+when = 'author has list("people") and author.email_domain has list("hosts")'
+score = 2.0
+message = "A moderator will look at your comment."
+note = "{{matches}}"
+"#
+    );
+    let rules = create(deployment, &key, document).await;
+    activate(deployment, &key, &rules.name, Slot::Active).await;
+    until_judged_by(deployment, &rules.name, "addresses").await;
+    let request = submission("listed", "post-1", "Hello");
+    let name = deployment.ingest().submit_comment(request).await.expect("accepted").into_inner().name;
+    let request = AwaitVerdictRequest { comment: name.clone(), revision: 1, timeout: None };
+    let verdict = deployment.query().await_verdict(request).await.expect("a verdict").into_inner();
+    assert_eq!(verdict.reasons.len(), 2, "{verdict:?}");
+
+    let replayed = deployment.cli_ok(&["comment", "replay", &name]).await;
+    assert!(replayed.ends_with("identical\n"), "{replayed}");
+    let request = ExplainCommentRequest { comment: name.clone(), revision: 0 };
+    let explained = deployment.rules_as(&key).explain_comment(request).await.unwrap().into_inner();
+    assert!(explained.rules.iter().all(|rule| rule.matched), "{explained:?}");
+    let tree = deployment.cli_ok(&["comment", "explain", &name, "--rules"]).await;
+    assert!(tree.contains("yes client.listed") && tree.contains("yes author.listed"), "{tree}");
+    assert!(!tree.contains(IP) && !tree.contains(EMAIL), "{tree}");
 }
 
 async fn rules_know_what_happened_before_and_how_a_comment_was_sent(deployment: &Deployment) {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::identity::TextFingerprint;
+use crate::ids::RuleSetVersion;
+use crate::verdict::Span;
 
 /// A fact that can be asked for before judging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +129,10 @@ pub struct Facts {
     /// A ban or suspension of the author that is in force, whatever rules ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sanction: Option<SanctionFacts>,
+    /// What lists say about addresses that the site does not keep. It stands in for them when the comment
+    /// is judged again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListedAddresses>,
     /// Facts that were asked for and could not be had. They mark the evaluation as degraded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingFact>,
@@ -145,6 +151,7 @@ impl Facts {
             block_lists: None,
             guidelines: None,
             sanction: None,
+            listed: None,
             missing: Vec::new(),
         }
     }
@@ -161,6 +168,40 @@ pub struct SanctionFacts {
     /// Until when; absent: until it is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// What the lists of a rule set say about the addresses that a comment came with: how many entries, and
+/// never which, for an entry can be the very address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedAddresses {
+    /// The rule set whose lists they are.
+    pub rule_set: RuleSetVersion,
+    /// The lists that have such entries.
+    pub hits: Vec<AddressHit>,
+}
+
+/// A list that has an address, or a network around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressHit {
+    /// Which address.
+    pub of: AddressKind,
+    /// The list's name.
+    pub list: String,
+    /// Different entries, from one on.
+    pub entries: u8,
+    /// Where the address stood, of a mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+}
+
+/// An address of a person that a site may choose not to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressKind {
+    /// The author's mail address.
+    Mail,
+    /// The IP address that the author wrote from.
+    Ip,
 }
 
 /// A fact that could not be had.

@@ -55,8 +55,8 @@ pub use decision::{Actor, Decision, DecisionId, DecisionKind, Target};
 pub use error::ErrorCode;
 pub use explanation::{Branch, ExplainedRule, Explanation, MatchedEntry, SeenValue};
 pub use facts::{
-    AuthorFacts, FactKind, FactSet, Facts, History, MissingFact, MissingPolicy, Rates, Repeats,
-    SanctionFacts, ThreadFacts, Windows,
+    AddressHit, AddressKind, AuthorFacts, FactKind, FactSet, Facts, History, ListedAddresses, MissingFact,
+    MissingPolicy, Rates, Repeats, SanctionFacts, ThreadFacts, Windows,
 };
 pub use identity::{AuthorKey, LogKey, TextFingerprint};
 pub use ids::{CommentId, CommentName, RequestId, Revision, RuleSetVersion, SiteId, SubmissionUid, ThreadId};

@@ -11,6 +11,10 @@ use crate::rules::eval::holds;
 use crate::rules::expr::{Expr, Operand, Test};
 use crate::rules::schema::{FieldId, FieldKind};
 
+/// What stands for an entry that is not told.
+const A_MAIL_ADDRESS: &str = "a mail address";
+const AN_IP_ADDRESS: &str = "an IP address or network";
+
 /// Judges a comment as [`evaluate`](crate::evaluate) does, and tells of every rule what it asked and
 /// what the answers were. Pure.
 pub fn explain(rules: &CompiledRuleSet, comment: &Comment, facts: &Facts) -> Explanation {
@@ -66,8 +70,16 @@ fn branch(expr: &Expr, text: &str, context: &Context<'_>, seen: &Observed<'_>) -
             }
         }
         Test::HasList(field, list, _) => {
-            branch.entries =
-                seen.entries_of(*field, *list).iter().map(|id| entry(*field, *id, context)).collect();
+            let (entries, unnamed) = seen.entries_of(*field, *list);
+            let named = entries.iter().map(|id| entry(*field, *id, context));
+            let unnamed = std::iter::repeat_with(|| MatchedEntry {
+                list: context.rules.lists().name(*list).to_owned(),
+                entry: if field.kind() == FieldKind::Address { AN_IP_ADDRESS } else { A_MAIL_ADDRESS }
+                    .to_owned(),
+                note: None,
+            })
+            .take(unnamed);
+            branch.entries = named.chain(unnamed).collect();
             branch.spans = seen.list_spans(*field, *list).collect();
         }
         Test::Matches(_, pattern) => pattern_spans(*pattern, context, seen, &mut branch.spans),
@@ -90,7 +102,7 @@ fn entry(field: FieldId, id: crate::rules::lists::EntryId, context: &Context<'_>
     let is_mail = field.kind() == FieldKind::Author && entry.value.contains('@');
     MatchedEntry {
         list: lists.name(entry.list).to_owned(),
-        entry: if is_mail { "a mail address".to_owned() } else { entry.value.to_string() },
+        entry: if is_mail { A_MAIL_ADDRESS.to_owned() } else { entry.value.to_string() },
         note: entry.note.as_deref().map(str::to_owned),
     }
 }

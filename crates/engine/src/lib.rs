@@ -41,6 +41,7 @@ mod text;
 pub mod language {}
 
 pub use active::ActiveRules;
+pub use analyzers::addresses::listed_addresses;
 pub use error::{RuleSetError, RuleSetErrors, RuleSetProblem};
 pub use explain::explain;
 pub use facts::sketch;

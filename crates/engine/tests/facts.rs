@@ -5,11 +5,11 @@
 mod support;
 
 use moderato_domain::{
-    Action, Attachment, AuthorFacts, Challenge, Circumstances, Comment, FactKind, FactSet, Form, History,
-    MissingFact, MissingPolicy, Rates, Repeats, SanctionFacts, TextFingerprint, ThreadFacts, ThreadState,
-    Timestamp, Windows,
+    Action, Attachment, AuthorFacts, Challenge, Circumstances, Comment, Email, FactKind, FactSet, Form,
+    History, MissingFact, MissingPolicy, Rates, Repeats, SanctionFacts, TextFingerprint, ThreadFacts,
+    ThreadState, Timestamp, Windows,
 };
-use moderato_engine::{Facts, evaluate};
+use moderato_engine::{Facts, evaluate, explain, listed_addresses};
 use support::{NOW, comment, compile, one_rule};
 
 const DAY_MS: i64 = 86_400_000;
@@ -151,4 +151,70 @@ fn a_banned_author_is_rejected_whatever_the_rules_say() {
     // Replayed from what is stored with the verdict.
     let stored: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
     assert_eq!(evaluate(&rules, &harmless, &stored), judged);
+}
+
+#[test]
+fn what_lists_say_of_addresses_stands_in_for_them() {
+    let document = r#"
+        name = "addresses"
+        guidelines = "friendly-blog"
+        thresholds = { review = 2.0, reject = 5.0 }
+        [lists.networks]
+        kind = "addresses"
+        entries = ["203.0.113.77", "203.0.113.0/24", { value = "203.0.0.0/16", expires = 2001-01-01 }]
+        [lists.people]
+        kind = "authors"
+        entries = ["ada.secret@mail.example", "Ada", "somebody@else.example"]
+        [[rule]]
+        id = "network.twice"
+        category = "spam"
+        when = 'client.ip has 2 of list("networks")'
+        score = 1.0
+        message = "No."
+        [[rule]]
+        id = "network.thrice"
+        category = "spam"
+        when = 'client.ip has 3 of list("networks")'
+        score = 1.0
+        message = "No."
+        [[rule]]
+        id = "person.twice"
+        category = "spam"
+        when = 'author has 2 of list("people")'
+        score = 2.5
+        message = "No."
+        note = "{matches}"
+        "#;
+    let rules = compile(document).unwrap_or_else(|error| panic!("{error}"));
+    let mut told = comment("Hello everybody");
+    told.author.display_name = "Ada".into();
+    told.author.email = Email::parse("ada.secret@mail.example");
+    told.client.ip = "203.0.113.77".parse().ok();
+    let judged = evaluate(&rules, &told, &Facts::none(NOW));
+    let matched: Vec<&str> = judged.reasons.iter().map(|reason| reason.rule.as_str()).collect();
+    assert_eq!(matched, ["person.twice", "network.twice"]);
+
+    let mut kept = told.clone();
+    kept.author.email = None;
+    kept.client.ip = None;
+    let facts = Facts { listed: listed_addresses(&rules, &told, NOW), ..Facts::none(NOW) };
+    assert_eq!(evaluate(&rules, &kept, &facts), judged);
+    assert_ne!(evaluate(&rules, &kept, &Facts::none(NOW)), judged);
+    let stored = serde_json::to_string(&facts).unwrap();
+    assert!(!stored.contains("203.0.113") && !stored.contains("ada"), "{stored}");
+    assert_eq!(serde_json::from_str::<Facts>(&stored).unwrap(), facts);
+
+    let explanation = explain(&rules, &kept, &facts);
+    assert_eq!(explanation.evaluation, judged);
+    let entries = |rule: usize| {
+        let entries = &explanation.rules[rule].condition.entries;
+        entries.iter().map(|entry| entry.entry.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(entries(0), ["an IP address or network"; 2]);
+    assert_eq!(entries(2), ["Ada", "a mail address"]);
+
+    // What other rules' lists say is another matter.
+    let other = compile(&document.replacen("addresses", "others", 1)).unwrap();
+    assert!(evaluate(&other, &kept, &facts).reasons.is_empty());
+    assert_eq!(listed_addresses(&rules, &comment("Hello everybody"), NOW), None);
 }

@@ -8,7 +8,7 @@ use moderato_domain::identity::{ip_prefix, keyed_hash};
 use moderato_domain::{
     AuthorKey, Evaluation, FactKind, FactSet, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
 };
-use moderato_engine::{CompiledRuleSet, engine_error, evaluate, sketch};
+use moderato_engine::{CompiledRuleSet, engine_error, evaluate, listed_addresses, sketch};
 use moderato_facts::Subject;
 use moderato_runtime::metrics::Metrics;
 use moderato_store::{Contact, DirectorySnapshot, NewRecord, Traces};
@@ -137,7 +137,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn judge_one(&self, new: NewComment, facts: Facts, traces: Traces) -> NewRecord {
+    fn judge_one(&self, new: NewComment, mut facts: Facts, traces: Traces) -> NewRecord {
         let NewComment { comment, content_hash, submission_uid, author, text: _ } = new;
         let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules.active, &comment, &facts)))
             .unwrap_or_else(|_| self.panicked());
@@ -145,6 +145,10 @@ impl Bench {
             self.tally.compare(shadow, &comment, &facts, &evaluation);
         }
         let site = self.directory.sites.get(&comment.site);
+        let contact = site.and_then(|site| contact(site, &comment));
+        if contact.is_none() {
+            facts.listed = listed_addresses(&self.rules.active, &comment, facts.now);
+        }
         let mode = site.map(|site| site.settings.mode).unwrap_or_default();
         let state = State::after(mode, &evaluation);
         let hash = |label: &str, value: Option<String>| {
@@ -155,7 +159,7 @@ impl Bench {
             mail_hash: hash("mail", comment.author.email.as_ref().map(moderato_domain::Email::normalized)),
             ip_hash: hash("ip", comment.client.ip.map(|ip| ip.to_string())),
             ip_prefix: comment.client.ip.map(ip_prefix),
-            contact: site.and_then(|site| contact(site, &comment)),
+            contact,
             fingerprint: TextFingerprint::of(&comment.body),
             traces,
             evaluation,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use moderato_domain::{Email, Field, Span};
 
+use super::addresses::{authors, clients};
 use super::{Analyzer, Context, Observed, SPANS_MAX, Value, span};
 use crate::bits::Bits;
 use crate::rules::lists::{EntryId, Owner};
@@ -52,7 +53,7 @@ pub(crate) fn look_up<'c>(context: &Context<'c>, seen: &mut Observed<'c>) {
             FieldKind::Text if BODY_FIELDS.contains(field) => {}
             FieldKind::Text => texts(*field, context, seen),
             FieldKind::Domain | FieldKind::Domains => domains(*field, context, seen),
-            FieldKind::Address => addresses(*field, context, seen),
+            FieldKind::Address => clients(*field, context, seen),
             FieldKind::Author => authors(*field, context, seen),
             FieldKind::Flag | FieldKind::Count | FieldKind::Number | FieldKind::Duration => {}
         }
@@ -266,25 +267,8 @@ fn domains(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
     }
 }
 
-fn addresses(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
-    if let Some(address) = context.comment.client.ip {
-        context.rules.lists().address(address, |entry| hit(field, entry, context, seen, || None));
-    }
-}
-
-fn authors(field: FieldId, context: &Context<'_>, seen: &mut Observed<'_>) {
-    let author = &context.comment.author;
-    context.rules.lists().author(author, |entry, by| {
-        let text = match by {
-            Field::AuthorEmail => author.email.as_ref().map(Email::as_str),
-            _ => Some(author.display_name.as_str()).filter(|name| !name.is_empty()),
-        };
-        hit(field, entry, context, seen, || whole(by, text));
-    });
-}
-
 /// Notes a hit, unless the entry has expired.
-fn hit(
+pub(super) fn hit(
     field: FieldId,
     id: EntryId,
     context: &Context<'_>,
@@ -292,11 +276,11 @@ fn hit(
     place: impl FnOnce() -> Option<Span>,
 ) {
     let entry = context.rules.lists().entry(id);
-    if entry.expires.is_none_or(|expires| context.facts.now < expires) {
+    if entry.is_in_force(context.facts.now) {
         seen.hit(field, entry.list, id, place);
     }
 }
 
-fn whole(field: Field, text: Option<&str>) -> Option<Span> {
+pub(super) fn whole(field: Field, text: Option<&str>) -> Option<Span> {
     text.map(|text| span(field, 0..text.len()))
 }

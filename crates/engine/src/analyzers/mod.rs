@@ -5,6 +5,7 @@
 //! [`schema`](crate::rules::schema), and a line in [`pipeline`](crate::pipeline).
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
 pub(crate) mod author;
 pub(crate) mod caps;
 pub(crate) mod characters;

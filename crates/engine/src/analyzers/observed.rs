@@ -58,6 +58,8 @@ struct ListHits {
     list: u16,
     /// Different entries, up to `SPANS_MAX`.
     entries: Vec<EntryId>,
+    /// How many more, of which only the number is known.
+    unnamed: usize,
     spans: Vec<Span>,
 }
 
@@ -120,12 +122,7 @@ impl<'c> Observed<'c> {
         entry: EntryId,
         place: impl FnOnce() -> Option<Span>,
     ) {
-        let at = self.hits.iter().position(|hits| hits.field == field && hits.list == list);
-        let at = at.unwrap_or_else(|| {
-            self.hits.push(ListHits { field, list, entries: Vec::new(), spans: Vec::new() });
-            self.hits.len() - 1
-        });
-        let hits = &mut self.hits[at];
+        let hits = self.hits_of(field, list);
         if hits.entries.len() < SPANS_MAX && !hits.entries.contains(&entry) {
             hits.entries.push(entry);
         }
@@ -135,6 +132,22 @@ impl<'c> Observed<'c> {
         {
             hits.spans.push(place);
         }
+    }
+
+    /// Notes that a list was hit in a field by entries of which only the number is known.
+    pub(crate) fn hit_unnamed(&mut self, field: FieldId, list: u16, entries: usize, place: Option<Span>) {
+        let hits = self.hits_of(field, list);
+        hits.unnamed += entries;
+        hits.spans.extend(place);
+    }
+
+    fn hits_of(&mut self, field: FieldId, list: u16) -> &mut ListHits {
+        let at = self.hits.iter().position(|hits| hits.field == field && hits.list == list);
+        let at = at.unwrap_or_else(|| {
+            self.hits.push(ListHits { field, list, entries: Vec::new(), unnamed: 0, spans: Vec::new() });
+            self.hits.len() - 1
+        });
+        &mut self.hits[at]
     }
 
     /// Notes that a pattern matches.
@@ -167,10 +180,11 @@ impl<'c> Observed<'c> {
         self.spans.iter().filter(move |(of, _)| *of == field).map(|(_, span)| *span)
     }
 
-    /// The different entries of a list that were hit in a field, up to `SPANS_MAX`.
-    pub(crate) fn entries_of(&self, field: FieldId, list: u16) -> &[EntryId] {
+    /// The different entries of a list that were hit in a field, up to `SPANS_MAX`, and how many more there
+    /// are of which only the number is known.
+    pub(crate) fn entries_of(&self, field: FieldId, list: u16) -> (&[EntryId], usize) {
         let hits = self.hits.iter().find(|hits| hits.field == field && hits.list == list);
-        hits.map_or(&[], |hits| &hits.entries)
+        hits.map_or((&[], 0), |hits| (&hits.entries, hits.unnamed))
     }
 
     /// Where a list was hit in a field.

@@ -19,7 +19,10 @@ pub(crate) fn holds(expr: &Expr, seen: &Observed<'_>) -> bool {
             let value = seen.value(*field);
             literals.iter().any(|literal| compare(value, Comparison::Equal, &constant(literal)))
         }
-        Test::HasList(field, list, entries) => seen.entries_of(*field, *list).len() >= usize::from(*entries),
+        Test::HasList(field, list, wanted) => {
+            let (entries, unnamed) = seen.entries_of(*field, *list);
+            entries.len() + unnamed >= usize::from(*wanted)
+        }
         Test::Matches(_, pattern) => seen.matched(*pattern),
     }
 }

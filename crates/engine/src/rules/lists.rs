@@ -38,6 +38,12 @@ pub(crate) struct Entry {
     pub(crate) note: Option<Box<str>>,
 }
 
+impl Entry {
+    pub(crate) fn is_in_force(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
 /// What a text in the automaton belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -190,6 +196,11 @@ impl Lists {
     /// The name of a list.
     pub(crate) fn name(&self, list: u16) -> &str {
         &self.names[list as usize]
+    }
+
+    /// The list of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<u16> {
+        self.names.iter().position(|of| **of == *name).map(|at| at as u16)
     }
 
     /// An entry.

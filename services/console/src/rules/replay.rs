@@ -86,8 +86,8 @@ pub(crate) fn judge_again(rules: &CompiledRuleSet, judged: &JudgedComment) -> Ev
 }
 
 /// The comment as it was judged. Of a mail address that its site does not keep, the verdict's signals
-/// know the domain, and its spans the length: an address of both judges the same, unless a list names
-/// the very address.
+/// know the domain, its spans the length, and its facts which lists have it: an address of both judges the
+/// same.
 fn as_judged(judged: &JudgedComment) -> Cow<'_, Comment> {
     let evaluation = &judged.verdict.evaluation;
     let domain = evaluation.signals.iter().find_map(|signal| match &signal.value {
@@ -99,7 +99,8 @@ fn as_judged(judged: &JudgedComment) -> Cow<'_, Comment> {
     };
     let mut spans = evaluation.reasons.iter().flat_map(|reason| &reason.spans);
     let length = spans.find(|span| span.field == Field::AuthorEmail).map_or(0, |span| span.end as usize);
-    let local = "x".repeat(length.saturating_sub(domain.len() + 1).max(1));
+    // No address of a list begins so.
+    let local = "~".repeat(length.saturating_sub(domain.len() + 1).max(1));
     let mut comment = judged.comment.clone();
     comment.author.email = Email::parse(&format!("{local}@{domain}"));
     Cow::Owned(comment)
