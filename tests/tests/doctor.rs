@@ -21,16 +21,16 @@ const DAMAGES: &[Damage] = &[
     Damage {
         breaks: "UPDATE comments SET queue = 'spam'",
         mends: "UPDATE comments SET queue = 'pending'",
-        says: "1 of 1 comments wait in the wrong queue, such as sites/blog/comments/c1",
+        says: "1 of 1 comments wait in the wrong queue, such as sites/blog/comments/",
     },
     Damage {
         breaks: "UPDATE comments SET reported = 2, queue = 'reported'",
         mends: "UPDATE comments SET reported = 0, queue = 'pending'",
-        says: "1 of 1 comments are not reported or appealed as was filed, such as sites/blog/comments/c1",
+        says: "1 of 1 comments are not reported or appealed as was filed, such as sites/blog/comments/",
     },
     Damage {
         breaks: "INSERT INTO appeals (puid, site_id, comment_id, revision, words, status, create_time_ms)
-                 VALUES ('p', 'blog', 'c1', 1, 'No!', 'open', 1)",
+                 SELECT 'p', site_id, comment_id, 1, 'No!', 'open', 1 FROM comments",
         mends: "DELETE FROM appeals",
         says: "1 of 1 comments are not reported or appealed as was filed",
     },
@@ -73,7 +73,7 @@ const FORGERIES: &[Damage] = &[
         breaks: "CREATE TABLE kept AS SELECT * FROM audit_log WHERE entry_seq > 1;
                  DELETE FROM audit_log WHERE entry_seq > 1",
         mends: "INSERT INTO audit_log SELECT * FROM kept; DROP TABLE kept",
-        says: "the log ends at entry 1, and should end at entry",
+        says: "the log ends at entry 1, and should end at 3",
     },
 ];
 
