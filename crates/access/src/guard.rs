@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use moderato_api::status::Refusal;
-use moderato_domain::{Clock, ErrorCode, Permission, Site, SiteId, Timestamp};
+use moderato_domain::{Actor, Clock, ErrorCode, Permission, Site, SiteId, Timestamp};
 use moderato_store::{ApiKey, ApiKeyId, Directory, DirectorySnapshot};
 use tonic::metadata::MetadataMap;
 
@@ -80,9 +80,9 @@ impl Caller {
         Err(Refusal::Error(ErrorCode::PermissionDenied, format!("this key is not for sites/{site}")))
     }
 
-    /// What people call the key.
-    pub fn label(&self) -> &str {
-        &self.key.label
+    /// Who acts: whose key it is, or the key.
+    pub fn actor(&self) -> Actor {
+        self.key.actor()
     }
 
     /// The key's site.

@@ -49,6 +49,7 @@ pub fn mint(
         id: ApiKeyId(id),
         site,
         label: label.to_owned(),
+        owner: None,
         secret_sha256: digest(&secret),
         roles,
         create_time: clock.now(),

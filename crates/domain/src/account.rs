@@ -118,7 +118,7 @@ impl User {
 
     /// The person as somebody who did something.
     pub fn actor(&self) -> Actor {
-        Actor { id: format!("user:{}", self.id), name: self.display_name.to_string() }
+        Actor::person(self.id, self.display_name.as_str())
     }
 
     /// Whether they may do this on a site.

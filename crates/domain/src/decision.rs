@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::account::UserId;
 use crate::clock::Timestamp;
 use crate::ids::{CommentId, CommentName, Revision, SiteId};
 use crate::verdict::State;
@@ -74,6 +75,11 @@ impl Actor {
     /// Somebody at the command line of the server.
     pub fn operator() -> Self {
         Self { id: "operator".to_owned(), name: "operator".to_owned() }
+    }
+
+    /// A person, signed in or with a key of their own.
+    pub fn person(id: UserId, name: &str) -> Self {
+        Self { id: format!("user:{id}"), name: name.to_owned() }
     }
 }
 

@@ -15,6 +15,7 @@ use sqlx::{PgConnection, Row};
 
 use crate::PostgresStore;
 use crate::error::{in_time, unreadable};
+use crate::tenants::raise_version;
 use crate::{audit, rows};
 
 /// A person with their roles on sites; found by the primary key or a unique index.
@@ -107,6 +108,10 @@ impl Accounts for PostgresStore {
     ) -> Result<Changed, StoreError> {
         in_time(async {
             let mut transaction = self.pool.begin().await?;
+            // Their keys live as long as they may do something.
+            if matches!(change, UserChange::Role(..) | UserChange::Operator(_) | UserChange::Disabled(_)) {
+                raise_version(&mut transaction).await?;
+            }
             if matches!(change, UserChange::Operator(false) | UserChange::Disabled(Some(_))) {
                 let operators: Vec<uuid::Uuid> =
                     sqlx::query_scalar(OPERATORS).fetch_all(&mut *transaction).await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp};
+use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp, UserId};
 use moderato_store::{ApiKey, ApiKeyId, DirectorySnapshot, StoreError, Tenants};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -37,21 +37,28 @@ const PUT_SITE: &str = "
 macro_rules! select_keys {
     ($which:literal) => {
         concat!(
-            "SELECT key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms
+            "SELECT key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms,
+                    user_id
              FROM api_keys ",
             $which
         )
     };
 }
 
-const LIVE_KEYS: &str = select_keys!("WHERE revoke_time_ms IS NULL");
+/// A person's key lives while they may do something on its site.
+const LIVE_KEYS: &str = select_keys!(
+    "WHERE revoke_time_ms IS NULL AND (user_id IS NULL OR EXISTS (
+         SELECT FROM users u WHERE u.user_id = api_keys.user_id AND u.disable_time_ms IS NULL
+           AND (u.operator OR EXISTS (SELECT FROM memberships m
+                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id))))"
+);
 const ALL_KEYS: &str = select_keys!("ORDER BY site_id, key_id");
 const KEYS_OF_SITE: &str = select_keys!("WHERE site_id = $1 ORDER BY site_id, key_id");
 
 const ADD_KEY: &str = "
     INSERT INTO api_keys (key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms,
-                          revoke_time_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                          revoke_time_ms, user_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const REVOKE_KEY: &str =
     "UPDATE api_keys SET revoke_time_ms = $2 WHERE key_id = $1 AND revoke_time_ms IS NULL";
@@ -103,6 +110,7 @@ impl Tenants for PostgresStore {
                 .bind(key.create_time.as_millis())
                 .bind(key.expire_time.map(Timestamp::as_millis))
                 .bind(key.revoke_time.map(Timestamp::as_millis))
+                .bind(key.owner.map(UserId::as_uuid))
                 .execute(&mut *transaction)
                 .await?;
             transaction.commit().await
@@ -187,6 +195,7 @@ fn api_key(row: &PgRow) -> sqlx::Result<ApiKey> {
         id: ApiKeyId(row.try_get("key_id")?),
         site: rows::site(row)?,
         label: row.try_get("label")?,
+        owner: row.try_get::<Option<_>, _>("user_id")?.map(UserId::from_uuid),
         secret_sha256: row.try_get("secret_sha256")?,
         roles: roles.collect::<sqlx::Result<_>>()?,
         create_time: rows::time(row, "create_time_ms")?,

@@ -1,8 +1,9 @@
 //! What goes into the store and comes out of it.
 
 use moderato_domain::{
-    Action, AuthorKey, Circumstances, Comment, CommentId, CommentName, ContentHash, Evaluation, Facts,
+    Action, Actor, AuthorKey, Circumstances, Comment, CommentId, CommentName, ContentHash, Evaluation, Facts,
     Revision, Role, Score, SiteId, State, SubmissionUid, TextFingerprint, TextSketch, ThreadId, Timestamp,
+    UserId,
 };
 
 use crate::facts::Traces;
@@ -275,6 +276,8 @@ pub struct ApiKey {
     pub site: SiteId,
     /// What people call it.
     pub label: String,
+    /// The person who uses it. Such a key lives only while they may do something on the site.
+    pub owner: Option<UserId>,
     /// SHA-256 of the secret half.
     pub secret_sha256: [u8; 32],
     /// What it may be.
@@ -285,4 +288,15 @@ pub struct ApiKey {
     pub expire_time: Option<Timestamp>,
     /// When it was revoked.
     pub revoke_time: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Who acts with it: the person whose key it is, so that nobody becomes somebody else by calling
+    /// instead of signing in; without one, the key itself.
+    pub fn actor(&self) -> Actor {
+        match self.owner {
+            Some(user) => Actor::person(user, &self.label),
+            None => Actor { id: format!("key:{}", self.id.0), name: self.label.clone() },
+        }
+    }
 }

@@ -12,13 +12,15 @@ use moderato_api::pb::types;
 use moderato_api::status::reason_of;
 use moderato_console::ConsoleDeps;
 use moderato_domain::{
-    Action, Author, AuthorKey, Circumstances, Client, Comment, CommentId, Evaluation, Facts, Ids as _,
-    PrivacyKey, Reason, Revision, Role, RuleSetVersion, Score, Site, SiteId, SiteSettings, State,
-    SystemClock, SystemIds, TextFingerprint, ThreadId, Timestamp,
+    Action, Actor, AuditEntry, Author, AuthorKey, Circumstances, Client, Clock as _, Comment, CommentId,
+    DecisionKind, DisplayName, Email, Evaluation, Facts, Ids as _, Preferences, PrivacyKey, Reason, Revision,
+    Role, RuleSetVersion, Score, Site, SiteId, SiteSettings, State, SystemClock, SystemIds, TextFingerprint,
+    ThreadId, Timestamp, User, UserId,
 };
 use moderato_runtime::shutdown;
 use moderato_store::{
-    DecisionFilter, Directory, NewRecord, Pipeline as _, Reading as _, Review as _, Tenants as _, Traces,
+    Accounts as _, DecisionFilter, Directory, Insight as _, NewRecord, Pipeline as _, Reading as _,
+    Review as _, SecondLook, SecondLooked, Tenants as _, Traces,
 };
 use moderato_store_sqlite::{SqliteFile, SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
@@ -37,7 +39,9 @@ struct Running {
     store: SqliteStore,
     client: ReviewServiceClient<Channel>,
     moderator: String,
+    /// A key of Bob's.
     colleague: String,
+    bob: User,
     reader: String,
     stranger: String,
     _trigger: shutdown::ShutdownTrigger,
@@ -48,10 +52,20 @@ async fn start() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let file = SqliteFile::open(folder.path().join("review.db"), SqliteOptions::default()).await.unwrap();
     let store = file.store();
-    let moderator = key(&store, "blog", "ann", Role::Moderator).await;
-    let colleague = key(&store, "blog", "bob", Role::Moderator).await;
-    let reader = key(&store, "blog", "platform", Role::Reader).await;
-    let stranger = key(&store, "other", "eve", Role::Moderator).await;
+    let bob = person("Bob");
+    let entry = AuditEntry {
+        site: None,
+        actor: Actor::operator(),
+        action: "user.added".to_owned(),
+        subject: "bob".to_owned(),
+        details: "{}".to_owned(),
+        time: bob.create_time,
+    };
+    assert!(store.add_user(&bob, &entry).await.unwrap());
+    let moderator = key(&store, "blog", "ann", Role::Moderator, None).await;
+    let colleague = key(&store, "blog", "bob", Role::Moderator, Some(bob.id)).await;
+    let reader = key(&store, "blog", "platform", Role::Reader, None).await;
+    let stranger = key(&store, "other", "eve", Role::Moderator, None).await;
     let (trigger, shutdown) = shutdown::channel();
     let service = moderato_console::reviews(ConsoleDeps {
         store: Arc::new(store.clone()),
@@ -68,10 +82,24 @@ async fn start() -> Running {
     });
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     let client = ReviewServiceClient::new(channel);
-    Running { store, client, moderator, colleague, reader, stranger, _trigger: trigger, _folder: folder }
+    Running { store, client, moderator, colleague, bob, reader, stranger, _trigger: trigger, _folder: folder }
 }
 
-async fn key(store: &SqliteStore, site: &str, label: &str, role: Role) -> String {
+/// A moderator of the blog.
+fn person(name: &str) -> User {
+    User {
+        id: UserId::from_uuid(SystemIds.time_ordered()),
+        mail: Email::parse(&format!("{name}@example.org")).unwrap(),
+        display_name: DisplayName::parse(name).unwrap(),
+        operator: false,
+        disable_time: None,
+        memberships: [(site(), Role::Moderator)].into(),
+        preferences: Preferences::default(),
+        create_time: Timestamp::from_millis(0),
+    }
+}
+
+async fn key(store: &SqliteStore, site: &str, label: &str, role: Role, owner: Option<UserId>) -> String {
     let id = SiteId::parse(site).unwrap();
     let site = Site {
         id: id.clone(),
@@ -80,7 +108,8 @@ async fn key(store: &SqliteStore, site: &str, label: &str, role: Role) -> String
         privacy_key: PrivacyKey::new([7; 32]),
     };
     store.put_site(&site).await.unwrap();
-    let (key, secret) = mint(&SystemIds, id, label, vec![role], &SystemClock);
+    let (mut key, secret) = mint(&SystemIds, id, label, vec![role], &SystemClock);
+    key.owner = owner;
     store.add_key(&key).await.unwrap();
     secret.expose().to_owned()
 }
@@ -368,6 +397,34 @@ async fn claims_notes_and_what_stands_around_an_item() {
     assert_eq!(detail.author_history.as_ref().unwrap().comment_count, 2);
     assert_eq!(detail.siblings.len(), 1);
     assert_eq!(reason(desk.client.get_queue_item(desk.ask(get("nobody"))).await), "COMMENT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_persons_key_acts_as_that_person() {
+    let mut desk = start().await;
+    desk.record(&["c1", "c2"]).await;
+    // Signed in, Bob looks at one and decides about it with a key.
+    let ids = [CommentId::parse("c1").unwrap()];
+    desk.store.claim(&site(), &ids, &desk.bob.actor(), false, SystemClock.now()).await.unwrap();
+    let decide = pb::DecideCommentRequest {
+        target: Some(target("c1", "v1")),
+        ruling: Some(ruling(pb::DecisionKind::Reject)),
+    };
+    let colleague = desk.colleague.clone();
+    desk.client.decide_comment(with_key(&colleague, decide)).await.expect("it is Bob's claim");
+    let made = desk.store.decisions(&site(), &DecisionFilter::default(), None, 2).await.unwrap();
+    assert_eq!(made[0].actor.id, desk.bob.actor().id);
+    // It is his own decision, which somebody else looks at again.
+    let look = SecondLook {
+        decision: made[0].id,
+        comment: made[0].comment.clone(),
+        actor: desk.bob.actor(),
+        kind: DecisionKind::Reject,
+        time: SystemClock.now(),
+    };
+    assert_eq!(desk.store.look_again(&look).await.unwrap(), SecondLooked::Unknown);
+    let look = SecondLook { actor: person("Cyd").actor(), ..look };
+    assert_eq!(desk.store.look_again(&look).await.unwrap(), SecondLooked::Counted(DecisionKind::Reject));
 }
 
 #[tokio::test]

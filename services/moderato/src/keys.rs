@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use moderato_domain::{Actor, AuditEntry, Clock as _, Role, SiteId, SystemClock, SystemIds};
-use moderato_store::{ApiKey, ApiKeyId};
+use moderato_domain::{Actor, AuditEntry, Clock as _, Email, Role, SiteId, SystemClock, SystemIds, User};
+use moderato_store::{Account, AccountKey, ApiKey, ApiKeyId, Store};
 use serde_json::{Value, json};
 
 use crate::compose;
@@ -28,7 +28,8 @@ pub(crate) enum KeysCommand {
 #[command(
     after_help = "Roles: ingest submits; reader reads comments, verdicts and events; moderator decides; admin \
                         configures.\n\nExamples:\n  moderato keys create --label shop\n  \
-                        moderato keys create --site news --roles ingest --expires-in-days 90"
+                        moderato keys create --site news --roles ingest --expires-in-days 90\n  \
+                        moderato keys create --roles moderator --for mo@example.org"
 )]
 pub(crate) struct CreateArgs {
     /// The one site it works on
@@ -37,9 +38,12 @@ pub(crate) struct CreateArgs {
     /// What it may be: ingest, reader, moderator, admin
     #[arg(long, value_delimiter = ',', default_value = "ingest,reader", value_parser = parse_role)]
     roles: Vec<Role>,
-    /// What people call it
-    #[arg(long, default_value = "made by the operator")]
-    label: String,
+    /// Who uses it, by mail address: what is done with it they do, and it works while they may sign in
+    #[arg(long = "for", value_name = "MAIL")]
+    person: Option<String>,
+    /// What people call it; by default the name of the person, or that the operator made it
+    #[arg(long)]
+    label: Option<String>,
     /// When it stops working; never, if not given
     #[arg(long, value_name = "DAYS")]
     expires_in_days: Option<u32>,
@@ -90,16 +94,40 @@ async fn create(args: CreateArgs) -> anyhow::Result<()> {
     let mut roles = args.roles;
     roles.sort_unstable();
     roles.dedup();
-    let (mut key, secret) = moderato_access::mint(&SystemIds, site, &args.label, roles, &SystemClock);
+    let owner = match &args.person {
+        Some(mail) => Some(person(&*store, mail, &site, &roles).await?),
+        None => None,
+    };
+    let label = args.label.or_else(|| owner.as_ref().map(|user| user.display_name.to_string()));
+    let label = label.unwrap_or_else(|| "made by the operator".to_owned());
+    let (mut key, secret) = moderato_access::mint(&SystemIds, site, &label, roles, &SystemClock);
+    key.owner = owner.map(|user| user.id);
     key.expire_time = args.expires_in_days.map(|days| key.create_time.plus(DAY * days));
     store.add_key(&key).await?;
     let roles: Vec<&str> = key.roles.iter().map(|role| role.as_str()).collect();
-    let details = json!({ "roles": roles, "label": key.label });
+    let owner = key.owner.map(|user| user.to_string());
+    let details = json!({ "roles": roles, "label": key.label, "owner": owner });
     store.append_audit(&entry(Some(key.site), "key.added", &key.id, &details)).await?;
     closing.close().await;
     eprintln!("this key is shown once; it works within two seconds:");
     println!("{}", secret.expose());
     Ok(())
+}
+
+/// The person whose key it is to be: somebody who may do on the site what the key may.
+async fn person(store: &dyn Store, mail: &str, site: &SiteId, roles: &[Role]) -> anyhow::Result<User> {
+    let mail = Email::parse(mail).with_context(|| format!("{} is no mail address", visible(mail)))?;
+    let account = store.account(&AccountKey::Mail(mail.clone())).await?;
+    let Some(Account { user, .. }) = account else {
+        bail!("nobody has the address {}; `moderato users` lists people", mail.as_str());
+    };
+    match user.role_on(site) {
+        _ if user.disable_time.is_some() => bail!("{} may not sign in", user.display_name),
+        None => bail!("{} is nothing on the site {site}", user.display_name),
+        Some(Role::Admin) => Ok(user),
+        Some(_) if roles.contains(&Role::Admin) => bail!("{} is no admin of {site}", user.display_name),
+        Some(_) => Ok(user),
+    }
 }
 
 /// What the audit log says of a key.

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
+use super::tenants::raise_version;
 use super::{SqliteStore, audit};
 use crate::error::store_error;
 use crate::rows;
@@ -112,6 +113,10 @@ impl Accounts for SqliteStore {
     ) -> Result<Changed, StoreError> {
         answer(async {
             let mut transaction = self.database.write().await?;
+            // Their keys live as long as they may do something.
+            if matches!(change, UserChange::Role(..) | UserChange::Operator(_) | UserChange::Disabled(_)) {
+                raise_version(&mut transaction).await?;
+            }
             if matches!(change, UserChange::Operator(false) | UserChange::Disabled(Some(_))) {
                 let operators: Vec<Uuid> = sqlx::query_scalar(OPERATORS).fetch_all(&mut *transaction).await?;
                 if operators == [user.as_uuid()] {

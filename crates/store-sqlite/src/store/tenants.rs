@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp};
+use moderato_domain::{AuthorKey, PrivacyKey, Role, Site, SiteId, Timestamp, UserId};
 use moderato_store::{ApiKey, ApiKeyId, DirectorySnapshot};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
@@ -14,7 +14,8 @@ use crate::rows;
 macro_rules! select_keys {
     ($which:literal) => {
         concat!(
-            "SELECT key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms
+            "SELECT key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms,
+                    user_id
              FROM api_keys ",
             $which
         )
@@ -39,12 +40,18 @@ pub(super) async fn directory(
         .iter()
         .map(|row| stored_site(row).map(|site| (site.id.clone(), Arc::new(site))))
         .collect::<sqlx::Result<HashMap<_, _>>>()?;
-    let keys = sqlx::query(select_keys!("WHERE revoke_time_ms IS NULL"))
-        .fetch_all(&mut *snapshot)
-        .await?
-        .iter()
-        .map(|row| stored_key(row).map(|key| (key.id.clone(), Arc::new(key))))
-        .collect::<sqlx::Result<HashMap<_, _>>>()?;
+    // A person's key lives while they may do something on its site.
+    let keys = sqlx::query(select_keys!(
+        "WHERE revoke_time_ms IS NULL AND (user_id IS NULL OR EXISTS (
+         SELECT 1 FROM users u WHERE u.user_id = api_keys.user_id AND u.disable_time_ms IS NULL
+           AND (u.operator OR EXISTS (SELECT 1 FROM memberships m
+                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id))))"
+    ))
+    .fetch_all(&mut *snapshot)
+    .await?
+    .iter()
+    .map(|row| stored_key(row).map(|key| (key.id.clone(), Arc::new(key))))
+    .collect::<sqlx::Result<HashMap<_, _>>>()?;
     let mut sanctions: HashMap<SiteId, HashMap<AuthorKey, Option<Timestamp>>> = HashMap::new();
     let found = sqlx::query("SELECT site_id, author_key, until_ms FROM sanctions");
     for row in found.fetch_all(&mut *snapshot).await? {
@@ -94,8 +101,9 @@ pub(super) async fn add_key(database: &Database, key: &ApiKey) -> sqlx::Result<(
     let mut transaction = database.write().await?;
     sqlx::query(
         "INSERT INTO api_keys
-             (key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             (key_id, site_id, label, secret_sha256, roles, create_time_ms, expire_time_ms, revoke_time_ms,
+              user_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&key.id.0)
     .bind(key.site.as_str())
@@ -105,6 +113,7 @@ pub(super) async fn add_key(database: &Database, key: &ApiKey) -> sqlx::Result<(
     .bind(key.create_time.as_millis())
     .bind(key.expire_time.map(Timestamp::as_millis))
     .bind(key.revoke_time.map(Timestamp::as_millis))
+    .bind(key.owner.map(UserId::as_uuid))
     .execute(&mut *transaction)
     .await?;
     commit_change(transaction).await
@@ -162,6 +171,7 @@ fn stored_key(row: &SqliteRow) -> sqlx::Result<ApiKey> {
         id: ApiKeyId(row.try_get("key_id")?),
         site: rows::site(row)?,
         label: row.try_get("label")?,
+        owner: row.try_get::<Option<_>, _>("user_id")?.map(UserId::from_uuid),
         secret_sha256: rows::bytes(row, "secret_sha256")?,
         roles,
         create_time: rows::time(row, "create_time_ms")?,

@@ -9,8 +9,8 @@ use moderato_domain::{
 
 use super::builders::{Case, at};
 use crate::{
-    AccountKey, Attempt, AttemptLimit, Changed, EndSessions, ForeignIdentity, LinkPurpose, LinkUse,
-    OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session, UserChange,
+    AccountKey, ApiKey, ApiKeyId, Attempt, AttemptLimit, Changed, EndSessions, ForeignIdentity, LinkPurpose,
+    LinkUse, OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session, UserChange,
 };
 
 pub(super) async fn a_person_is_found_by_id_address_and_identity(case: Case) {
@@ -282,6 +282,44 @@ pub(super) async fn what_ended_is_forgotten(case: Case) {
     assert!(case.store.forget_ended(past(40)).await.expect("forgotten") >= 2);
     let kept = case.store.sessions(ann.id, past(1)).await.expect("read");
     assert_eq!(kept, [lasting]);
+}
+
+pub(super) async fn a_persons_key_lives_as_long_as_they_may_do_something(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let key = ApiKey {
+        id: ApiKeyId(format!("mk_{}", SystemIds.time_ordered().simple())),
+        site: case.site.clone(),
+        label: "Ann's tool".to_owned(),
+        owner: Some(ann.id),
+        secret_sha256: SystemIds.secret_bytes(),
+        roles: vec![Role::Moderator],
+        create_time: at(0),
+        expire_time: None,
+        revoke_time: None,
+    };
+    case.store.add_key(&key).await.expect("added");
+    assert_eq!(case.store.keys(Some(&case.site)).await.expect("read"), std::slice::from_ref(&key));
+    assert_eq!(key.actor().id, ann.actor().id);
+    let nobodys = ApiKey { owner: None, ..key.clone() };
+    assert_ne!(nobodys.actor().id, ann.actor().id, "it acts as itself");
+
+    let mut version = None;
+    let mut lives = async || {
+        let directory = case.store.directory(version).await.expect("read").expect("it changed");
+        version = Some(directory.version);
+        directory.keys.contains_key(&key.id)
+    };
+    assert!(lives().await);
+    for (step, alive) in [
+        (UserChange::Role(case.site.clone(), None), false),
+        (UserChange::Role(case.site.clone(), Some(Role::Moderator)), true),
+        (UserChange::Disabled(Some(at(1))), false),
+        (UserChange::Disabled(None), true),
+    ] {
+        assert_eq!(change(&case, &ann, step.clone()).await, Changed::Done);
+        assert_eq!(lives().await, alive, "{step:?}");
+    }
 }
 
 async fn add(case: &Case, user: &User) -> bool {

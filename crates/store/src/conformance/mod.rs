@@ -126,6 +126,7 @@ const CASES: &[(&str, Run)] = cases![
     accounts::a_link_works_once_and_until_it_expires,
     accounts::failures_make_the_next_attempt_wait,
     accounts::what_ended_is_forgotten,
+    accounts::a_persons_key_lives_as_long_as_they_may_do_something,
     reporting::the_first_report_opens_a_case_and_the_others_join_it,
     reporting::a_decision_answers_what_readers_said,
     reporting::undoing_a_decision_opens_reports_again,

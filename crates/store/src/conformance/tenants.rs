@@ -91,6 +91,7 @@ fn key(case: &Case) -> ApiKey {
         id: ApiKeyId(format!("mk_{}", SystemIds.time_ordered().simple())),
         site: case.site.clone(),
         label: "the blog's server".to_owned(),
+        owner: None,
         secret_sha256: [200; 32],
         roles: vec![Role::Ingest, Role::Reader],
         create_time: at(0),

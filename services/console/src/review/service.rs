@@ -7,7 +7,7 @@ use moderato_api::intake::{from_timestamp, to_timestamp};
 use moderato_api::pb::review as pb;
 use moderato_api::pb::review::review_service_server::ReviewService;
 use moderato_api::status::Refusal;
-use moderato_domain::{Actor, Clock, CommentId, CommentName, ErrorCode, SiteId, Violation};
+use moderato_domain::{Clock, CommentId, CommentName, ErrorCode, SiteId, Violation};
 use moderato_store::{
     Claimed, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note, QueueItem, Sanction, Store,
     StoreError,
@@ -119,7 +119,7 @@ impl ReviewService for ReviewDesk {
         let (site, ids) = request::comments(&parent, &comments)?;
         caller.on(&site)?;
         let now = self.clock.now();
-        let claimed = self.store.claim(&site, &ids, &actor(&caller), take_over, now).await;
+        let claimed = self.store.claim(&site, &ids, &caller.actor(), take_over, now).await;
         let claimed = claimed.map_err(|error| refused(&error))?;
         let result = |(id, claimed): (&CommentId, Claimed)| {
             let (held, claim) = match claimed {
@@ -144,7 +144,7 @@ impl ReviewService for ReviewDesk {
         let caller = self.admit(Rpc::ReleaseComments, &request)?;
         let (site, ids) = request::comments(&request.get_ref().parent, &request.get_ref().comments)?;
         caller.on(&site)?;
-        let released = self.store.release(&site, &ids, &actor(&caller), self.clock.now()).await;
+        let released = self.store.release(&site, &ids, &caller.actor(), self.clock.now()).await;
         released.map_err(|error| refused(&error))?;
         Ok(Response::new(pb::ReleaseCommentsResponse {}))
     }
@@ -158,7 +158,7 @@ impl ReviewService for ReviewDesk {
         let name = request::comment("target.comment", target.as_ref().map_or("", |target| &target.comment))?;
         caller.on(&name.site)?;
         let decision =
-            request::decision(name.site, target.as_slice(), ruling, actor(&caller), self.clock.now())?;
+            request::decision(name.site, target.as_slice(), ruling, caller.actor(), self.clock.now())?;
         let mut decided =
             self.store.decide(&decision).await.map_err(|error| present::decide_refusal(&error))?;
         match decided.pop() {
@@ -179,7 +179,7 @@ impl ReviewService for ReviewDesk {
         let pb::BatchDecideCommentsRequest { parent, targets, ruling, validate_only } = request.into_inner();
         let site = request::site(&parent)?;
         caller.on(&site)?;
-        let decision = request::decision(site, &targets, ruling, actor(&caller), self.clock.now())?;
+        let decision = request::decision(site, &targets, ruling, caller.actor(), self.clock.now())?;
         let outcomes = if validate_only {
             self.store.foresee(&decision).await
         } else {
@@ -212,7 +212,7 @@ impl ReviewService for ReviewDesk {
         let site = request::site(&request.get_ref().parent)?;
         let decision = request::decision_id("decision_id", &request.get_ref().decision_id)?;
         caller.on(&site)?;
-        let undone = self.store.undo(&site, decision, &actor(&caller), self.clock.now()).await;
+        let undone = self.store.undo(&site, decision, &caller.actor(), self.clock.now()).await;
         let comments = undone.map_err(|error| present::undo_refusal(&error))?;
         Ok(Response::new(pb::UndoDecisionResponse { comments: present::comments(comments) }))
     }
@@ -225,7 +225,7 @@ impl ReviewService for ReviewDesk {
         let text = request::text("text", text)?.ok_or_else(|| {
             Refusal::Invalid(vec![Violation::new("text", "REQUIRED", "says something".to_owned())])
         })?;
-        let note = Note { comment, actor: actor(&caller), text, time: self.clock.now() };
+        let note = Note { comment, actor: caller.actor(), text, time: self.clock.now() };
         if !self.store.add_note(&note).await.map_err(|error| refused(&error))? {
             return Err(not_found(&note.comment).into());
         }
@@ -277,7 +277,7 @@ impl ReviewService for ReviewDesk {
             display_name: newest.display_name,
             until,
             reason,
-            actor: actor(&caller),
+            actor: caller.actor(),
             time: now,
         };
         self.store.put_sanction(&site, &sanction).await.map_err(|error| refused(&error))?;
@@ -288,7 +288,7 @@ impl ReviewService for ReviewDesk {
         let caller = self.admit(Rpc::LiftBan, &request)?;
         let (site, author) = request::author(&request.get_ref().author)?;
         caller.on(&site)?;
-        let lifted = self.store.lift_sanction(&site, &author, &actor(&caller), self.clock.now()).await;
+        let lifted = self.store.lift_sanction(&site, &author, &caller.actor(), self.clock.now()).await;
         let lifted = lifted.map_err(|error| refused(&error))?;
         Ok(Response::new(pb::LiftBanResponse { lifted }))
     }
@@ -311,11 +311,6 @@ impl ReviewService for ReviewDesk {
 }
 
 type Answer<T> = Result<Response<T>, Status>;
-
-/// Who acts: the key.
-fn actor(caller: &Caller) -> Actor {
-    Actor { id: format!("key:{}", caller.key().0), name: caller.label().to_owned() }
-}
 
 fn not_found(name: &CommentName) -> Refusal {
     Refusal::Error(ErrorCode::CommentNotFound, format!("there is no comment {name}"))

@@ -1,0 +1,2 @@
+-- Whose key it is: what is done with it, that person does. NULL: nobody's; it acts as itself.
+ALTER TABLE api_keys ADD COLUMN user_id BLOB REFERENCES users (user_id) ON DELETE CASCADE;
