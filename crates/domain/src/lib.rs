@@ -43,6 +43,7 @@ pub mod review;
 pub mod second_look;
 pub mod site;
 pub mod sketch;
+pub mod table;
 pub mod verdict;
 
 pub use access::{Permission, Role};

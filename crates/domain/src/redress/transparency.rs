@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::statement::{Source, Statement};
 use crate::clock::Timestamp;
+use crate::table::text_cell;
 
 /// Where the restriction holds: it is the same for every reader, so in every member state.
 const EVERYWHERE: [&str; 27] = [
@@ -106,7 +107,8 @@ impl TransparencyRecord {
         }
     }
 
-    /// The fields as cells of a table, lists as JSON, in the order of [`FIELDS`](Self::FIELDS).
+    /// The fields as cells of a table, lists as JSON, in the order of [`FIELDS`](Self::FIELDS). None is a
+    /// formula for a spreadsheet: a moderator's or a rule's words that look like one get an apostrophe.
     pub fn cells(&self) -> [String; 15] {
         let list = |items: &[&str]| format!("[\"{}\"]", items.join("\",\""));
         [
@@ -126,6 +128,7 @@ impl TransparencyRecord {
             self.automated_detection.to_owned(),
             self.automated_decision.to_owned(),
         ]
+        .map(|cell| text_cell(&cell).into_owned())
     }
 }
 
@@ -223,6 +226,8 @@ mod tests {
         let mut statement = Statement::of_verdict(restricted(&verdict()), section, Timestamp::from_millis(9));
         statement.facts = "ä".repeat(6_000);
         statement.message = Some("to one person".to_owned());
+        let formula = Statement { facts: "=1+1".to_owned(), ..statement.clone() };
+        assert!(TransparencyRecord::of(&formula).cells().contains(&"'=1+1".to_owned()));
         let record = TransparencyRecord::of(&statement);
         let json = serde_json::to_string(&record).unwrap();
         assert!(!json.contains("to one person"));

@@ -1,5 +1,6 @@
 //! The tables of the numbers page as files for a spreadsheet.
 
+use moderato_domain::table::text_cell;
 use moderato_domain::{SiteId, Timestamp};
 use moderato_store::{Period, Store, StoreError};
 
@@ -100,18 +101,13 @@ fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     text
 }
 
-/// A cell as RFC 4180 wants it. A name that a spreadsheet would take for a formula gets an apostrophe,
-/// which makes it text.
+/// A cell as RFC 4180 wants it, and no formula.
 fn quoted(cell: &str) -> String {
-    let is_number = cell.parse::<f64>().is_ok();
-    let guarded = match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') if !is_number => format!("'{cell}"),
-        _ => cell.to_owned(),
-    };
+    let guarded = text_cell(cell);
     if guarded.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {
-        guarded
+        guarded.into_owned()
     }
 }
 
