@@ -5,16 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use moderato_domain::RuleSetVersion;
 use moderato_engine::Guidelines;
 use moderato_store::StoreError;
-use tokio::sync::Semaphore;
 
 use super::Web;
+use super::events::Rooms;
+use super::feed::Feeds;
 use super::problem::Problem;
 use super::session::SiteDoor;
 use super::view::{Frame, Section, base};
 use crate::rules::RuleDesk;
-
-/// Live pages of a process at once: ten windows of fifty moderators.
-const STREAMS: usize = 512;
 
 /// What handlers share besides [`Web`].
 #[derive(Debug)]
@@ -22,7 +20,9 @@ pub(crate) struct Held {
     /// Explains verdicts.
     pub(crate) rules: RuleDesk,
     /// Room for live pages.
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) rooms: Arc<Rooms>,
+    /// What live pages follow.
+    pub(crate) feeds: Arc<Feeds>,
     /// Sections of the guidelines in force; they change with the rule set only.
     sections: Mutex<Option<(RuleSetVersion, Vec<Section>)>>,
 }
@@ -32,7 +32,8 @@ impl Held {
     pub(crate) fn new(web: &Web) -> Self {
         Self {
             rules: RuleDesk::new(Arc::clone(&web.store), Arc::clone(&web.clock)),
-            streams: Arc::new(Semaphore::new(STREAMS)),
+            rooms: Arc::default(),
+            feeds: Feeds::new(Arc::clone(&web.store), web.shutdown.clone()),
             sections: Mutex::default(),
         }
     }

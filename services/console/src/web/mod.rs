@@ -22,6 +22,7 @@
 //! | `item` | one comment with all that is known about it |
 //! | `act` | deciding, taking back, holding, noting, banning |
 //! | `events` | live pages: server-sent events from the event log |
+//! | `feed` | the event log of a site, read once for all its live pages |
 //! | `view` | comments as pages show them |
 //! | `text` | what somebody typed, with matches and evasions made visible |
 //! | `words` | times, numbers and names of things as people read them |
@@ -45,6 +46,7 @@ mod client;
 pub mod csrf;
 mod dress;
 mod events;
+mod feed;
 pub mod form;
 mod held;
 mod item;
