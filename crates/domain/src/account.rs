@@ -141,6 +141,36 @@ pub struct Preferences {
     pub wellness: Wellness,
     /// How often they are told by mail what waits.
     pub digest: Digest,
+    /// Whether they are told by mail at once when something urgent begins to wait.
+    pub urgent: bool,
+}
+
+impl Preferences {
+    /// These with what a person changed from `shown` to `chosen`: what they left as it was shown to them
+    /// stays as it is, though another page of theirs changed it meanwhile.
+    #[must_use]
+    pub fn with_changes(self, shown: &Self, chosen: &Self) -> Self {
+        fn pick<T: PartialEq + Clone>(now: T, shown: &T, chosen: &T) -> T {
+            if shown == chosen { now } else { chosen.clone() }
+        }
+        let wellness = self.wellness;
+        Self {
+            theme: pick(self.theme, &shown.theme, &chosen.theme),
+            keys: pick(self.keys, &shown.keys, &chosen.keys),
+            keys_off: pick(self.keys_off, &shown.keys_off, &chosen.keys_off),
+            wellness: Wellness {
+                blur: pick(wellness.blur, &shown.wellness.blur, &chosen.wellness.blur),
+                unblurred: pick(wellness.unblurred, &shown.wellness.unblurred, &chosen.wellness.unblurred),
+                break_after: pick(
+                    wellness.break_after,
+                    &shown.wellness.break_after,
+                    &chosen.wellness.break_after,
+                ),
+            },
+            digest: pick(self.digest, &shown.digest, &chosen.digest),
+            urgent: pick(self.urgent, &shown.urgent, &chosen.urgent),
+        }
+    }
 }
 
 /// How often a person is told by mail what waits on their sites. Nobody is, who did not ask for it.
@@ -266,6 +296,18 @@ mod tests {
         for bad in ["", "  ", "a\nb", "\u{202e}evil", &"x".repeat(81)] {
             assert!(DisplayName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_was_not_changed_stays_as_it_is() {
+        let shown = Preferences::default();
+        let stored = Preferences { theme: Theme::Dark, keys_off: true, ..shown.clone() };
+        let chosen = Preferences { keys_off: false, digest: Digest::Daily, ..shown.clone() };
+        let merged = stored.clone().with_changes(&shown, &chosen);
+        assert_eq!(merged, Preferences { digest: Digest::Daily, ..stored.clone() });
+        assert_eq!(stored.clone().with_changes(&chosen, &shown).digest, Digest::Never);
+        let back = Preferences { keys_off: false, ..stored.clone() };
+        assert_eq!(stored.clone().with_changes(&stored, &back), back);
     }
 
     #[test]

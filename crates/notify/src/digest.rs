@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moderato_domain::{SiteId, Timestamp};
-use moderato_store::{Directory, Mail, QueueCount, Store, StoreError};
+use moderato_store::{Directory, Mail, QueueCount, Store, StoreError, UrgentItem};
 
 use crate::words;
 
@@ -18,6 +18,23 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// People read at once.
 const BATCH: u32 = 200;
+
+/// Urgent items that a digest has links to; the count says how many there are.
+const URGENT_LISTED: u32 = 10;
+
+/// What waits on a site.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) counts: Vec<QueueCount>,
+    /// The first of those that should not wait.
+    pub(crate) urgent: Vec<UrgentItem>,
+}
+
+impl Waiting {
+    pub(crate) fn total(&self) -> u64 {
+        self.counts.iter().map(|count| count.waiting).sum()
+    }
+}
 
 /// Writes digests.
 #[derive(Debug)]
@@ -38,7 +55,7 @@ impl Digests {
         if self.looked.is_some_and(|looked| now.since(looked) < LOOK_EVERY) {
             return Ok(());
         }
-        let mut waiting: HashMap<SiteId, Vec<QueueCount>> = HashMap::new();
+        let mut waiting: HashMap<SiteId, Waiting> = HashMap::new();
         let mut after = None;
         loop {
             let people = self.store.people(None, after.as_ref(), BATCH).await?;
@@ -50,11 +67,10 @@ impl Digests {
                 }
                 for site in user.memberships.keys().filter_map(|site| self.directory.site(site)) {
                     if !waiting.contains_key(&site.id) {
-                        waiting.insert(site.id.clone(), self.store.queue_counts(&site.id).await?);
+                        waiting.insert(site.id.clone(), self.waiting(&site.id).await?);
                     }
-                    let counts = waiting.get(&site.id).map(Vec::as_slice).unwrap_or_default();
-                    if counts.iter().any(|count| count.waiting > 0) {
-                        mails.push(words::digest(&site, user, period, counts, &self.public_url, now));
+                    if let Some(waiting) = waiting.get(&site.id).filter(|waiting| waiting.total() > 0) {
+                        mails.push(words::digest(&site, user, period, waiting, &self.public_url, now));
                     }
                 }
             }
@@ -68,5 +84,11 @@ impl Digests {
         }
         self.looked = Some(now);
         Ok(())
+    }
+
+    async fn waiting(&self, site: &SiteId) -> Result<Waiting, StoreError> {
+        let counts = self.store.queue_counts(site).await?;
+        let urgent = self.store.urgent_items(site, None, URGENT_LISTED).await?;
+        Ok(Waiting { counts, urgent })
     }
 }

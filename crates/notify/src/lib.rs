@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `effects` | what follows from a decision or from a rejection by the engine |
 //! | `digest` | what waits, told to moderators who asked for it |
+//! | `urgent` | what should not wait, told to them at once |
 //! | `sections` | the guidelines that statements cite |
 //! | `words` | what mails say |
 //! | `smtp` | hands mails over |
@@ -17,12 +18,13 @@ mod digest;
 mod effects;
 mod sections;
 mod smtp;
+mod urgent;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use moderato_domain::Clock;
+use moderato_domain::{Clock, Timestamp};
 use moderato_store::{Directory, Store, StoreError, TakenMail};
 
 pub use smtp::{MailError, MailOptions, Mailer};
@@ -30,6 +32,7 @@ pub use words::sign_in;
 
 use crate::digest::Digests;
 use crate::effects::Effects;
+use crate::urgent::Urgent;
 
 /// How often is looked for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +43,7 @@ const BATCH: u32 = 50;
 /// How long a mail in hand is nobody else's: a batch whose every mail times out takes half of it.
 const LEASE: Duration = Duration::from_hours(1);
 
-/// The first wait after a mail was not taken; each next one is twice as long, up to [`RETRY_MOST`].
+/// The first wait after something failed; each next one is twice as long, up to [`RETRY_MOST`].
 const RETRY_FIRST: Duration = Duration::from_mins(1);
 /// The longest wait.
 const RETRY_MOST: Duration = Duration::from_hours(4);
@@ -55,6 +58,7 @@ pub struct Relay {
     mailer: Option<Mailer>,
     effects: Effects,
     digests: Digests,
+    urgent: Urgent,
 }
 
 impl Relay {
@@ -68,8 +72,9 @@ impl Relay {
         public_url: String,
     ) -> Self {
         let digests = Digests::new(Arc::clone(&store), Arc::clone(&directory), public_url.clone());
+        let urgent = Urgent::new(Arc::clone(&store), Arc::clone(&directory), public_url.clone());
         let effects = Effects::new(Arc::clone(&store), directory, public_url, mailer.is_some());
-        Self { store, clock, mailer, effects, digests }
+        Self { store, clock, mailer, effects, digests, urgent }
     }
 
     /// Carries out what is due as long as it is polled. While the store is away it waits.
@@ -89,18 +94,33 @@ impl Relay {
         }
     }
 
-    /// Carries out what is due now.
+    /// Carries out what is due now. What one kind waits for, another does not; the first error is told.
     pub async fn pass(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
+        let told = [self.decisions(now).await, self.rejections(now).await, self.mails(now).await];
+        told.into_iter().collect()
+    }
+
+    async fn decisions(&mut self, now: Timestamp) -> Result<(), StoreError> {
         while self.effects.of_decisions(now, BATCH).await? == BATCH as usize {}
-        while self.effects.of_rejections(now, BATCH).await? == BATCH as usize {}
-        let Some(mailer) = &self.mailer else { return Ok(()) };
-        self.digests.write(now).await?;
-        let taken = self.store.take_mails(now, LEASE, BATCH).await?;
-        for mail in &taken {
-            self.send(mailer, mail).await?;
-        }
         Ok(())
+    }
+
+    async fn rejections(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        while self.effects.of_rejections(now, BATCH).await? == BATCH as usize {}
+        while self.effects.of_set_aside(now, BATCH).await? == BATCH as usize {}
+        Ok(())
+    }
+
+    async fn mails(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(mailer) = &self.mailer else { return Ok(()) };
+        let written = self.urgent.write(now).await.and(self.digests.write(now).await);
+        let taken = self.store.take_mails(now, LEASE, BATCH).await?;
+        let mut sent = Ok(());
+        for mail in &taken {
+            sent = sent.and(self.send(mailer, mail).await);
+        }
+        written.and(sent)
     }
 
     async fn send(&self, mailer: &Mailer, taken: &TakenMail) -> Result<(), StoreError> {

@@ -7,10 +7,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use moderato_domain::redress::transparency::date;
-use moderato_domain::{CommentName, DecisionId, Notice, Puid, Site, Statement, StatusLink, Timestamp, User};
-use moderato_store::{Mail, MailKind, QueueCount};
+use moderato_domain::{
+    CommentName, DecisionId, Notice, Priority, Puid, ReviewQueue, Site, Statement, StatusLink, Timestamp,
+    User,
+};
+use moderato_store::{Mail, MailKind, QueueCount, UrgentItem};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::digest::Waiting;
 
 /// A mail before it has a recipient.
 #[derive(Debug)]
@@ -27,7 +32,8 @@ impl Letter<'_> {
     pub(crate) fn to(self, recipient: String, due: Timestamp) -> Mail {
         let id = mail_id(self.kind, &self.about, &recipient);
         let site = Some(self.site.id.clone());
-        Mail { id, kind: self.kind, site, recipient, subject: self.subject, body: self.body, due }
+        let (kind, subject, body) = (self.kind, self.subject, self.body);
+        Mail { id, kind, site, recipient, subject, body, due, unasked: None }
     }
 }
 
@@ -36,6 +42,21 @@ fn mail_id(kind: MailKind, about: &str, recipient: &str) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(parts.as_bytes())[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// A mail to an address that anybody may have typed into a form: only so many of them reach it in a day.
+pub(crate) fn unasked(mail: Mail) -> Mail {
+    let recipient = Some(mailbox_hash(&mail.recipient));
+    Mail { unasked: recipient, ..mail }
+}
+
+/// Of the mailbox, however its address is written: most providers deliver `a.b+c@` where `ab@` goes, and
+/// a bomb would be spread over them.
+fn mailbox_hash(address: &str) -> [u8; 32] {
+    let address = address.to_lowercase();
+    let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
+    let local = local.split('+').next().unwrap_or_default().replace('.', "");
+    Sha256::digest(format!("moderato.mailbox\0{local}@{domain}")).into()
 }
 
 /// A statement of reasons, to the author.
@@ -118,7 +139,7 @@ pub(crate) fn notice_answer(
     );
     let subject = format!("Your notice to {}", one_line(&site.display_name));
     let about = format!("{}/{comment}", decision.0);
-    Letter { kind: MailKind::NoticeAnswer, site, about, subject, body }.to(notice.mail.clone(), due)
+    unasked(Letter { kind: MailKind::NoticeAnswer, site, about, subject, body }.to(notice.mail.clone(), due))
 }
 
 /// What waits on a site, to a moderator: at most one mail in each `period`.
@@ -126,13 +147,13 @@ pub(crate) fn digest(
     site: &Site,
     user: &User,
     period: Duration,
-    counts: &[QueueCount],
+    waiting: &Waiting,
     public_url: &str,
     now: Timestamp,
 ) -> Mail {
-    let total: u64 = counts.iter().map(|count| count.waiting).sum();
+    let total = waiting.total();
     let mut body = format!("What waits on {}:\n\n", site.display_name);
-    for count in counts.iter().filter(|count| count.waiting > 0) {
+    for count in waiting.counts.iter().filter(|count| count.waiting > 0) {
         let QueueCount { queue, waiting, oldest } = count;
         let oldest =
             oldest.map_or_else(String::new, |oldest| format!(", the oldest for {}", age(now.since(oldest))));
@@ -145,6 +166,10 @@ pub(crate) fn digest(
             queue.as_str()
         );
     }
+    if !waiting.urgent.is_empty() {
+        body.push_str("\nWhat should not wait:\n\n");
+        list(&mut body, site, &waiting.urgent, public_url, now);
+    }
     body.push_str("\nYou can choose under Settings how often you get this mail, or not at all.\n");
     let noun = if total == 1 { "comment waits" } else { "comments wait" };
     let number = now.as_millis().div_euclid(i64::try_from(period.as_millis()).unwrap_or(i64::MAX));
@@ -156,6 +181,65 @@ pub(crate) fn digest(
         body,
     }
     .to(user.mail.as_str().to_owned(), now)
+}
+
+/// Items that a mail about urgent ones has links to.
+const URGENT_LISTED: usize = 10;
+
+/// What began to wait and should not, to a moderator.
+pub(crate) fn urgent(
+    site: &Site,
+    user: &User,
+    items: &[UrgentItem],
+    public_url: &str,
+    now: Timestamp,
+) -> Mail {
+    let (listed, more) = items.split_at(items.len().min(URGENT_LISTED));
+    let mut body = format!("Somebody should look at this soon, on {}:\n\n", site.display_name);
+    list(&mut body, site, listed, public_url, now);
+    if !more.is_empty() {
+        let url = public_url.trim_end_matches('/');
+        let _ = writeln!(
+            body,
+            "and {} more\n    {url}/sites/{}/queue?queue={}",
+            more.len(),
+            site.id,
+            ReviewQueue::Escalated.as_str()
+        );
+    }
+    body.push_str(
+        "\nEach is told to you once, and to others who asked for it. You can choose under Settings not to get \
+         these mails.\n",
+    );
+    let about = items.first().map(|first| {
+        let since = first.wait_since.as_millis();
+        format!("urgent/{}/{}/{}/{since}", user.id, site.id, first.comment)
+    });
+    let noun = if items.len() == 1 { "comment needs" } else { "comments need" };
+    Letter {
+        // A release before this one sends what it finds under this kind, too.
+        kind: MailKind::Digest,
+        site,
+        about: about.unwrap_or_default(),
+        subject: format!("Urgent: {} {noun} somebody on {}", items.len(), one_line(&site.display_name)),
+        body,
+    }
+    .to(user.mail.as_str().to_owned(), now)
+}
+
+/// Items with links to their pages.
+fn list(body: &mut String, site: &Site, items: &[UrgentItem], public_url: &str, now: Timestamp) {
+    let url = public_url.trim_end_matches('/');
+    for item in items {
+        let what = if item.priority == Priority::Crisis { "somebody may be in danger" } else { "escalated" };
+        let _ = writeln!(
+            body,
+            "{what}, waiting for {}\n    {url}/sites/{}/comments/{}",
+            age(now.since(item.wait_since)),
+            site.id,
+            item.comment
+        );
+    }
 }
 
 /// `3 h`, in the largest unit that fits.
@@ -192,6 +276,7 @@ pub fn sign_in(recipient: &str, link: &str, invited: bool, until: Timestamp, now
         subject: subject.to_owned(),
         body,
         due: now,
+        unasked: None,
     }
 }
 
@@ -202,4 +287,20 @@ fn indented(text: &str) -> String {
 /// For a subject: a line end in a site's name must not begin another header.
 fn one_line(text: &str) -> String {
     text.chars().map(|ch| if ch.is_control() { ' ' } else { ch }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_has_one_hash_however_it_is_written() {
+        let hash = mailbox_hash("ada.lovelace@example.org");
+        for same in ["Ada.Lovelace@Example.org", "adalovelace@example.org", "ada.lovelace+blog@example.org"] {
+            assert_eq!(mailbox_hash(same), hash, "{same}");
+        }
+        for other in ["ada@example.org", "ada.lovelace@example.com", "no address", "", "+@example.org"] {
+            assert_ne!(mailbox_hash(other), hash, "{other}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ use moderato_domain::{
 use moderato_notify::{MailOptions, Mailer, Relay};
 use moderato_store::{
     Accounts as _, Contact, Directory, NewRecord, Pipeline as _, Redress as _, Review as _, RuleSetDocument,
-    RuleSets as _, Slot, Store, Tenants as _, Traces,
+    RuleSets as _, Slot, Store, Tenants as _, Traces, UNASKED_PER_DAY,
 };
 use moderato_store_sqlite::{SqliteFile, SqliteOptions, SqliteStore};
 
@@ -34,7 +34,7 @@ struct House {
     clock: Arc<ManualClock>,
     relay: Relay,
     sink: MailSink,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 async fn house() -> House {
@@ -68,7 +68,7 @@ async fn house() -> House {
         Some(Mailer::new(&options).unwrap()),
         URL.to_owned(),
     );
-    House { store, site, clock, relay, sink, _directory: directory }
+    House { store, site, clock, relay, sink, directory }
 }
 
 impl House {
@@ -159,8 +159,52 @@ impl House {
         decision.id
     }
 
+    async fn moderator(&self, mail: &str, preferences: Preferences) {
+        let user = User {
+            id: UserId::from_uuid(SystemIds.time_ordered()),
+            mail: Email::parse(mail).unwrap(),
+            display_name: DisplayName::parse("Ann").unwrap(),
+            operator: false,
+            disable_time: None,
+            memberships: [(self.site.id.clone(), Role::Moderator)].into(),
+            preferences,
+            create_time: self.clock.now(),
+        };
+        let entry = AuditEntry {
+            site: None,
+            actor: Actor::operator(),
+            action: "user.added".to_owned(),
+            subject: "users/ann".to_owned(),
+            details: "{}".to_owned(),
+            time: self.clock.now(),
+        };
+        self.store.add_user(&user, &entry).await.unwrap();
+    }
+
+    /// A comment that a moderator passed on.
+    async fn escalated(&self, id: &str) {
+        self.comment(id, State::Pending, Some("ada@example.org")).await;
+        self.decide(id, DecisionKind::Escalate, "mo").await;
+    }
+
     async fn pass(&mut self) {
         self.relay.pass().await.unwrap();
+    }
+
+    /// Does to the file what this release would not.
+    async fn tamper(&self, statement: &'static str) {
+        let file = self.directory.path().join("m.db");
+        let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+        sqlx::query(statement).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    async fn is_stated(&self, id: &str) -> bool {
+        self.store.statement(&self.name(id)).await.unwrap().is_some()
+    }
+
+    fn recipients(&self) -> Vec<String> {
+        self.sink.arrived().into_iter().map(|mail| mail.recipient).collect()
     }
 }
 
@@ -255,8 +299,7 @@ async fn the_answers_to_an_appeal_and_to_a_notice_are_mailed() {
     house.decide("c1", DecisionKind::Reject, "mo").await;
     house.clock.advance(UNDO * 2);
     house.pass().await;
-    let recipients: Vec<String> = house.sink.arrived().into_iter().map(|mail| mail.recipient).collect();
-    assert_eq!(recipients, ["eve@example.org", "ada@example.org"]);
+    assert_eq!(house.recipients(), ["eve@example.org", "ada@example.org"]);
 
     let statement = house.store.statement(&house.name("c1")).await.unwrap().unwrap();
     let words = AppealText::parse("It was a quote.").unwrap();
@@ -299,28 +342,109 @@ async fn a_mail_to_nobody_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_effect_that_fails_is_set_aside_until_it_can_be_carried_out() {
+    let mut house = house().await;
+    for (id, mail) in [("read", "r@example.org"), ("write", "w@example.org"), ("fine", "f@example.org")] {
+        house.comment(id, State::Pending, Some(mail)).await;
+        house.decide(id, DecisionKind::Reject, "mo").await;
+        house.clock.advance(Duration::from_secs(1));
+    }
+    // One cannot be read, one cannot be written; both stand before the others.
+    house.tamper("UPDATE verdicts SET reasons = 'nonsense' WHERE comment_seq IN (SELECT comment_seq FROM comments WHERE comment_id = 'read')").await;
+    house.tamper("CREATE TRIGGER broken BEFORE INSERT ON statements WHEN new.comment_id = 'write' BEGIN SELECT raise(ABORT, 'no'); END").await;
+    house.clock.advance(UNDO * 2);
+    house.pass().await;
+    assert_eq!(house.recipients(), ["f@example.org"]);
+    assert!(!house.is_stated("read").await && !house.is_stated("write").await);
+    // Not at once again, and later and later.
+    assert_eq!(house.store.due_effects(house.clock.now(), 10).await.unwrap(), []);
+    house.clock.advance(Duration::from_mins(1));
+    assert_eq!(house.store.due_effects(house.clock.now(), 10).await.unwrap().len(), 2);
+    house.pass().await;
+    house.clock.advance(Duration::from_mins(1));
+    assert_eq!(house.store.due_effects(house.clock.now(), 10).await.unwrap(), []);
+
+    house.tamper("UPDATE verdicts SET reasons = '[]' WHERE reasons = 'nonsense'").await;
+    house.tamper("DROP TRIGGER broken").await;
+    house.clock.advance(Duration::from_mins(1));
+    house.pass().await;
+    assert!(house.is_stated("read").await && house.is_stated("write").await);
+    assert_eq!(house.recipients(), ["f@example.org", "r@example.org", "w@example.org"]);
+    assert_eq!(house.store.due_effects(house.clock.now(), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_rejection_that_cannot_be_stated_holds_nothing_up_and_is_not_forgotten() {
+    let mut house = house().await;
+    for (id, mail) in [("read", "r@example.org"), ("write", "w@example.org"), ("fine", "f@example.org")] {
+        house.comment(id, State::Rejected, Some(mail)).await;
+    }
+    house.tamper("UPDATE verdicts SET reasons = 'nonsense' WHERE comment_seq IN (SELECT comment_seq FROM comments WHERE comment_id = 'read')").await;
+    house.tamper("CREATE TRIGGER broken BEFORE INSERT ON statements WHEN new.comment_id = 'write' BEGIN SELECT raise(ABORT, 'no'); END").await;
+    for _ in 0..2 {
+        house.pass().await;
+        assert_eq!(house.recipients(), ["f@example.org"]);
+    }
+    assert_eq!(house.store.rejections(10).await.unwrap(), []);
+    let now = house.clock.now().plus(Duration::from_mins(1));
+    assert_eq!(house.store.rejections_set_aside(now, 10).await.unwrap().len(), 2);
+
+    house.tamper("UPDATE verdicts SET reasons = '[]' WHERE reasons = 'nonsense'").await;
+    house.tamper("DROP TRIGGER broken").await;
+    house.clock.advance(Duration::from_mins(1));
+    house.pass().await;
+    assert!(house.is_stated("read").await && house.is_stated("write").await);
+    assert_eq!(house.recipients().len(), 3);
+    assert_eq!(house.store.rejections_set_aside(now, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn kinds_of_effects_do_not_wait_for_each_other() {
+    let mut house = house().await;
+    house.comment("c1", State::Pending, Some("a@example.org")).await;
+    house.decide("c1", DecisionKind::Reject, "mo").await;
+    house.comment("c2", State::Rejected, Some("b@example.org")).await;
+    // Nothing about any decision can be read.
+    house.tamper("ALTER TABLE decisions RENAME TO gone").await;
+    house.clock.advance(UNDO * 2);
+    assert!(house.relay.pass().await.is_err());
+    assert_eq!(house.recipients(), ["b@example.org"]);
+    house.tamper("ALTER TABLE gone RENAME TO decisions").await;
+    house.pass().await;
+    assert_eq!(house.recipients(), ["b@example.org", "a@example.org"]);
+}
+
+#[tokio::test]
+async fn nobody_is_bombed_with_mails_about_comments_of_others() {
+    let mut house = house().await;
+    for number in 0..8 {
+        // The same mailbox, whatever is typed.
+        let typed = format!("victim+{number}@example.org");
+        house.comment(&format!("c{number}"), State::Rejected, Some(&typed)).await;
+    }
+    house.comment("c9", State::Rejected, Some("ada@example.org")).await;
+    house.comment("c10", State::Pending, Some("victim@example.org")).await;
+    house.decide("c10", DecisionKind::Reject, "mo").await;
+    house.pass().await;
+    let told = |house: &House, who: &str| {
+        house.recipients().iter().filter(|recipient| recipient.starts_with(who)).count()
+    };
+    assert_eq!((told(&house, "victim"), told(&house, "ada")), (UNASKED_PER_DAY as usize, 1));
+    assert!(house.is_stated("c7").await, "the statement is there for who has the link");
+    house.clock.advance(UNDO * 2);
+    house.pass().await;
+    assert_eq!(told(&house, "victim"), UNASKED_PER_DAY as usize + 1, "a person's decision is always told");
+    house.clock.advance(Duration::from_hours(25));
+    house.comment("c11", State::Rejected, Some("victim@example.org")).await;
+    house.pass().await;
+    assert_eq!(told(&house, "victim"), UNASKED_PER_DAY as usize + 2);
+}
+
+#[tokio::test]
 async fn a_moderator_who_asked_is_told_what_waits_once_an_hour() {
     let mut house = house().await;
     for (mail, digest) in [("ann@example.org", Digest::Hourly), ("mo@example.org", Digest::Never)] {
-        let user = User {
-            id: UserId::from_uuid(SystemIds.time_ordered()),
-            mail: Email::parse(mail).unwrap(),
-            display_name: DisplayName::parse("Ann").unwrap(),
-            operator: false,
-            disable_time: None,
-            memberships: [(house.site.id.clone(), Role::Moderator)].into(),
-            preferences: Preferences { digest, ..Preferences::default() },
-            create_time: house.clock.now(),
-        };
-        let entry = AuditEntry {
-            site: None,
-            actor: Actor::operator(),
-            action: "user.added".to_owned(),
-            subject: "users/ann".to_owned(),
-            details: "{}".to_owned(),
-            time: house.clock.now(),
-        };
-        house.store.add_user(&user, &entry).await.unwrap();
+        house.moderator(mail, Preferences { digest, ..Preferences::default() }).await;
     }
     house.pass().await;
     assert_eq!(house.sink.arrived(), [], "nothing waits");
@@ -338,7 +462,64 @@ async fn a_moderator_who_asked_is_told_what_waits_once_an_hour() {
         "{body}"
     );
     assert!(!body.contains("PILLS"), "{body}");
+    assert!(!body.contains("should not wait"), "{body}");
+    house.escalated("c2").await;
     house.clock.advance(Duration::from_hours(1));
     house.pass().await;
-    assert_eq!(house.sink.arrived().len(), 2);
+    let arrived = house.sink.arrived();
+    assert_eq!(arrived.len(), 2);
+    let body = arrived[1].body();
+    let link = format!("{URL}/sites/blog/comments/c2");
+    assert!(body.contains("escalated, waiting for 1 h") && body.contains(&link), "{body}");
+}
+
+#[tokio::test]
+async fn a_moderator_who_asked_is_told_at_once_and_once_of_what_is_urgent() {
+    let mut house = house().await;
+    house.moderator("ann@example.org", Preferences { urgent: true, ..Preferences::default() }).await;
+    house.moderator("mo@example.org", Preferences::default()).await;
+    house.comment("calm", State::Pending, None).await;
+    house.pass().await;
+    assert_eq!(house.recipients(), [] as [&str; 0], "nothing is urgent");
+    house.escalated("c1").await;
+    for _ in 0..3 {
+        house.clock.advance(Duration::from_secs(15));
+        house.pass().await;
+    }
+    let arrived = house.sink.arrived();
+    let [mail] = &arrived[..] else { panic!("one mail: {arrived:?}") };
+    assert_eq!(mail.recipient, "ann@example.org");
+    let body = mail.body();
+    assert!(body.contains(&format!("{URL}/sites/blog/comments/c1")), "{body}");
+    for untold in ["PILLS", "Ada", "ada@", "insult", "secret"] {
+        assert!(!mail.text.contains(untold) && !body.contains(untold), "{untold}: {body}");
+    }
+
+    // Many at once are one mail, and many one after the other not many mails.
+    for number in 0..13 {
+        house.escalated(&format!("d{number}")).await;
+    }
+    for number in 0..20 {
+        house.clock.advance(Duration::from_mins(1));
+        house.escalated(&format!("e{number}")).await;
+        house.pass().await;
+    }
+    let arrived = house.sink.arrived();
+    assert_eq!(arrived.len(), 6, "in one hour");
+    let second = arrived[1].body();
+    assert_eq!(second.matches("/comments/").count(), 10, "{second}");
+    assert!(
+        second.contains("and 4 more") && second.contains("/sites/blog/queue?queue=escalated"),
+        "{second}"
+    );
+    // None is lost: what came after the sixth is told with the next hour's first.
+    house.clock.advance(Duration::from_hours(1));
+    house.pass().await;
+    let arrived = house.sink.arrived();
+    assert_eq!(arrived.len(), 7);
+    assert!(
+        arrived[6].body().contains("/comments/e5") && arrived[6].body().contains("and 5 more"),
+        "{}",
+        arrived[6].body()
+    );
 }

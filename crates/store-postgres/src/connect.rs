@@ -25,7 +25,7 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// Every migration, in order. An applied one is never edited; add the next number here and in the
 /// folder, and one of the same name to the SQLite backend.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
     (2, "facts", include_str!("../migrations/0002_facts.sql")),
     (3, "rule_lifecycle", include_str!("../migrations/0003_rule_lifecycle.sql")),
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (5, "accounts", include_str!("../migrations/0005_accounts.sql")),
     (6, "redress", include_str!("../migrations/0006_redress.sql")),
     (7, "insight", include_str!("../migrations/0007_insight.sql")),
+    (9, "bounds", include_str!("../migrations/0009_bounds.sql")),
     (10, "key_owners", include_str!("../migrations/0010_key_owners.sql")),
 ];
 

@@ -59,6 +59,12 @@ pub(crate) fn bytes<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Resu
     blob.try_into().map_err(|error| unreadable(column, error))
 }
 
+/// Reads a column of exactly `N` bytes, if there are any.
+pub(crate) fn optional_bytes<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Result<Option<[u8; N]>> {
+    let absent = row.try_get::<Option<&[u8]>, _>(column)?.is_none();
+    if absent { Ok(None) } else { bytes(row, column).map(Some) }
+}
+
 /// Reads a whole number that is not negative.
 pub(crate) fn count<T: TryFrom<i64, Error: Display>>(row: &SqliteRow, column: &str) -> sqlx::Result<T> {
     let number: i64 = row.try_get(column)?;

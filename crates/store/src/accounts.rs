@@ -173,10 +173,31 @@ pub enum UserChange {
     DisplayName(DisplayName),
     /// What they sign in with; `None`: not with a password.
     Password(Option<PasswordHash>),
-    /// Who they are for the identity provider.
-    Identity(ForeignIdentity),
-    /// How they like to work.
-    Preferences(Preferences),
+    /// Who they are for the identity provider; `None`: they do not come from there any more, and sign in
+    /// with their password.
+    Identity(Option<ForeignIdentity>),
+    /// How they like to work: what they changed from what was shown to them.
+    Preferences {
+        /// What was shown.
+        shown: Preferences,
+        /// What they made of it.
+        chosen: Preferences,
+    },
+}
+
+impl UserChange {
+    /// Whether links that were made for the person before stop working: what the change takes from
+    /// somebody, or gives them, must not be had by an older link.
+    pub fn withdraws_links(&self) -> bool {
+        match self {
+            Self::Role(..)
+            | Self::Operator(_)
+            | Self::Disabled(Some(_))
+            | Self::Password(_)
+            | Self::Identity(_) => true,
+            Self::Disabled(None) | Self::DisplayName(_) | Self::Preferences { .. } => false,
+        }
+    }
 }
 
 /// What became of a change.
@@ -188,6 +209,10 @@ pub enum Changed {
     Unknown,
     /// Nobody would be left who can do everything.
     LastOperator,
+    /// The identity is another person's.
+    IdentityTaken,
+    /// They would have nothing left to sign in with.
+    OnlyWayIn,
 }
 
 /// How often something may fail to sign in.

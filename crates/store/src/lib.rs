@@ -51,14 +51,15 @@ pub use insight::{
     SecondLook, SecondLooked, WaitingTimes, Waits,
 };
 pub use redress::{
-    AppealCase, Appealed, Effect, Mail, MailKind, Outbox, REPORT_TEXTS, Redress, ReportFold, Reported,
-    StatementPosition, TakenMail,
+    AppealCase, Appealed, DueEffect, DueRejection, Effect, Mail, MailKind, Outbox, REPORT_TEXTS, Redress,
+    RejectionOutcome, ReportFold, Reported, StatedRejection, StatementPosition, TakenMail, UNASKED_COUNTED,
+    UNASKED_PER_DAY, URGENT_REMEMBERED, UrgentItem,
 };
 pub use review::{
     AuthorHistory, CAMPAIGN_COUNTED, CLAIM_LEASE, Claim, Claimed, Conversation, DecisionFilter,
-    DecisionPosition, DecisionRecord, KeptStanding, Note, PARENTS_SHOWN, QueueCount, QueueFilter, QueueItem,
-    QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction, SanctionPosition, SavedFilter,
-    UNDO_WINDOW,
+    DecisionPosition, DecisionRecord, FILTERS_KEPT, FilterKept, KeptStanding, Note, PARENTS_SHOWN,
+    QueueCount, QueueFilter, QueueItem, QueuePosition, QueueRun, ReviewCase, SIBLINGS_SHOWN, Sanction,
+    SanctionPosition, SavedFilter, UNDO_WINDOW,
 };
 pub use rules::{
     Activation, Comparisons, DIFFERENCES_KEPT, JudgedComment, RuleDifference, RuleHits, RuleSetDocument,
@@ -229,11 +230,24 @@ pub trait Review: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Sanction>, StoreError>;
 
-    /// Stores a filter, instead of the one with its id.
-    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError>;
+    /// Stores a filter, instead of the one with its id. If it is everybody's, with the entry in the audit
+    /// log.
+    async fn put_filter(
+        &self,
+        site: &SiteId,
+        filter: &SavedFilter,
+        entry: &AuditEntry,
+    ) -> Result<FilterKept, StoreError>;
 
-    /// Forgets a filter; whether there was one that `owner` may forget.
-    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError>;
+    /// Forgets a filter; whether there was one that `owner` may forget. If it was everybody's, with the
+    /// entry in the audit log.
+    async fn drop_filter(
+        &self,
+        site: &SiteId,
+        id: &str,
+        owner: &str,
+        entry: &AuditEntry,
+    ) -> Result<bool, StoreError>;
 
     /// Everybody's filters and those of `owner`, by name.
     async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError>;
@@ -485,7 +499,7 @@ pub trait Accounts: Send + Sync {
     async fn add_user(&self, user: &User, entry: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Changes something about a person. Sessions end with a disabled person, and with a changed
-    /// password, but for `keep`.
+    /// password, but for `keep`; links stop working as [`UserChange::withdraws_links`] says.
     async fn change_user(
         &self,
         user: UserId,
@@ -542,10 +556,16 @@ pub trait Accounts: Send + Sync {
     /// Counts an attempt to sign in as a failure, in every process, before it is made.
     async fn attempt(&self, limits: &[AttemptLimit], now: Timestamp) -> Result<Attempt, StoreError>;
 
-    /// It did not fail: the failures of `cleared` are forgotten, and one less is counted of `eased`.
-    async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError>;
+    /// The attempt of that time did not fail: the failures of `cleared` are forgotten. Of `eased` only
+    /// what this attempt added is: others' failures count on, and so does the wait for them.
+    async fn forgive_attempt(
+        &self,
+        cleared: &[u8; 32],
+        eased: &[u8; 32],
+        attempted: Timestamp,
+    ) -> Result<(), StoreError>;
 
-    /// Forgets sessions and links that ended, and old attempts.
+    /// Forgets sessions and links that ended, old attempts, and who was mailed long ago.
     async fn forget_ended(&self, now: Timestamp) -> Result<u64, StoreError>;
 }
 

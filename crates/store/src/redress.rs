@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    Appeal, AppealText, CommentName, DecisionId, Notice, Puid, Report, ReportReason, Revision, SiteId,
-    Statement, Timestamp,
+    Appeal, AppealText, CommentId, CommentName, DecisionId, Notice, Priority, Puid, Report, ReportReason,
+    Revision, SiteId, Statement, Timestamp, UserId,
 };
 use uuid::Uuid;
 
 use crate::review::DecisionRecord;
-use crate::types::{Event, EventCursor, StoreError};
+use crate::types::{EventCursor, StoreError};
 
 /// Reports, statements of reasons and appeals.
 ///
@@ -52,23 +52,38 @@ pub trait Redress: Send + Sync {
     async fn appeal(&self, name: &CommentName) -> Result<Option<AppealCase>, StoreError>;
 
     /// Decisions whose time to be undone has passed and that nothing has followed from yet, oldest
-    /// first.
-    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError>;
+    /// first. Those that were [set aside](Self::set_effect_aside) only when their time has come.
+    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DueEffect>, StoreError>;
+
+    /// A decision about one of its comments.
+    async fn decision_about(
+        &self,
+        decision: DecisionId,
+        name: &CommentName,
+    ) -> Result<Option<DecisionRecord>, StoreError>;
 
     /// What follows from decisions, in one transaction. What another process carried out meanwhile, and
     /// what was undone, is left out.
     async fn carry_out(&self, effects: &[Effect], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Rejections by the engine alone that no statement was written about yet, in the order of the log.
-    async fn rejections(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// What follows from a decision could not be carried out: it stays due, and is tried again then.
+    async fn set_effect_aside(&self, effect: &DueEffect, next: Timestamp) -> Result<(), StoreError>;
 
-    /// Statements about rejections by the engine with their mails, and up to where in the log that is
-    /// done, in one transaction.
+    /// Rejections by the engine alone that no statement was written about yet, in the order of the log,
+    /// each with its place there.
+    async fn rejections(&self, limit: u32) -> Result<Vec<(EventCursor, DueRejection)>, StoreError>;
+
+    /// Rejections that were set aside and whose time has come, longest overdue first.
+    async fn rejections_set_aside(&self, now: Timestamp, limit: u32)
+    -> Result<Vec<DueRejection>, StoreError>;
+
+    /// What became of rejections by the engine, and up to where in the log that is all, in one
+    /// transaction: the log is read past a rejection only with its statement, or with the rejection set
+    /// aside.
     async fn state_rejections(
         &self,
-        until: EventCursor,
-        statements: &[Statement],
-        mails: &[Mail],
+        until: Option<EventCursor>,
+        stated: &[StatedRejection],
     ) -> Result<(), StoreError>;
 
     /// The mail address that the author of a revision gave, where the site keeps it.
@@ -86,7 +101,8 @@ pub trait Redress: Send + Sync {
 /// Mails that wait to be sent.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Adds mails; nothing happens to one whose id is known.
+    /// Adds mails; nothing happens to one whose id is known. This and every other method that adds
+    /// mails gives one up at once that would be more than [`UNASKED_PER_DAY`] to its recipient.
     async fn post(&self, mails: &[Mail]) -> Result<(), StoreError>;
 
     /// Takes mails that are due, oldest first. Nobody else gets them for the time of the `lease`; then
@@ -105,7 +121,43 @@ pub trait Outbox: Send + Sync {
 
     /// A mail was not handed over; `next`: when to try again, if ever.
     async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// What waits among the escalated of a site, most urgent and longest waiting first; only what that
+    /// person was not told of, if there is one.
+    async fn urgent_items(
+        &self,
+        site: &SiteId,
+        untold: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UrgentItem>, StoreError>;
+
+    /// How many mails about urgent items were posted to a person since then.
+    async fn urgent_mails(&self, user: UserId, since: Timestamp) -> Result<u32, StoreError>;
+
+    /// Posts a mail to a person about urgent items of a site, and remembers that they were told of each.
+    /// `false`, and nothing is done, if they were told of one of them meanwhile.
+    async fn tell_urgent(
+        &self,
+        user: UserId,
+        site: &SiteId,
+        items: &[UrgentItem],
+        mail: &Mail,
+    ) -> Result<bool, StoreError>;
 }
+
+/// An item that should not wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UrgentItem {
+    /// The comment.
+    pub comment: CommentId,
+    /// Since when it waits.
+    pub wait_since: Timestamp,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+/// How long is remembered who was told of an urgent item; it is settled long before.
+pub const URGENT_REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -232,6 +284,64 @@ pub struct Effect {
     pub mails: Vec<Mail>,
 }
 
+/// A decision about one comment from which something is to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueEffect {
+    /// The decision.
+    pub decision: DecisionId,
+    /// The comment.
+    pub comment: CommentName,
+    /// How often it was set aside.
+    pub attempts: u32,
+}
+
+/// A rejection by the engine about which its author is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueRejection {
+    /// The comment.
+    pub comment: CommentName,
+    /// What was rejected.
+    pub revision: Revision,
+    /// How often it was set aside.
+    pub attempts: u32,
+}
+
+/// What became of a [`DueRejection`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatedRejection {
+    /// The comment.
+    pub comment: CommentName,
+    /// What was rejected.
+    pub revision: Revision,
+    /// What became of it.
+    pub outcome: RejectionOutcome,
+}
+
+/// See [`StatedRejection`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectionOutcome {
+    /// Its author is told; or there is nothing to tell any more.
+    Told {
+        /// The statement.
+        statement: Option<Box<Statement>>,
+        /// The statement's mail.
+        mail: Option<Mail>,
+    },
+    /// It could not be stated: it is due again then.
+    SetAside {
+        /// When.
+        next: Timestamp,
+    },
+}
+
+/// Mails of a day at most that reach an address without anybody knowing that it wants them: whoever
+/// writes a comment or a notice types any address. Somebody whose comments a rule rejects wrongly gets
+/// a handful of statements before they stop; somebody who is bombed gets no more than that.
+pub const UNASKED_PER_DAY: u32 = 5;
+
+/// How long a mail is counted for [`UNASKED_PER_DAY`].
+pub const UNASKED_COUNTED: Duration = Duration::from_hours(24);
+
 /// What a mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MailKind {
@@ -287,6 +397,9 @@ pub struct Mail {
     pub body: String,
     /// From when on it is sent.
     pub due: Timestamp,
+    /// Nobody knows whether the recipient wants it: a hash of their address, by which such mails are
+    /// counted. See [`UNASKED_PER_DAY`].
+    pub unasked: Option<[u8; 32]>,
 }
 
 /// A mail to be sent now.

@@ -300,8 +300,25 @@ pub struct SavedFilter {
     pub name: String,
     /// Whose; `None`: everybody's.
     pub owner: Option<String>,
+    /// Who made it; unknown of those of earlier releases.
+    pub maker: Option<Actor>,
     /// What it shows.
     pub filter: QueueFilter,
+}
+
+/// Filters that a person keeps on a site at most, and that everybody there shares: more than a list in a
+/// corner of the page is good for, and few enough to be read with every page.
+pub const FILTERS_KEPT: u32 = 50;
+
+/// What became of a filter to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterKept {
+    /// It is kept.
+    Kept,
+    /// There are [`FILTERS_KEPT`] already.
+    TooMany,
+    /// Its id is that of somebody else's.
+    SomebodyElses,
 }
 
 /// What judging, deciding, reporting and appealing change about a comment. Backends derive from it

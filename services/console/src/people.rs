@@ -9,7 +9,8 @@ use moderato_domain::{
     Actor, AuditEntry, Clock, DisplayName, Email, Ids, Preferences, Role, SiteId, Timestamp, User, UserId,
 };
 use moderato_store::{
-    Account, AccountKey, Changed, EndSessions, LinkPurpose, OneTimeLink, Store, StoreError, UserChange,
+    Account, AccountKey, Changed, EndSessions, ForeignIdentity, LinkPurpose, OneTimeLink, Store, StoreError,
+    UserChange,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +34,12 @@ pub enum PeopleError {
     /// Nobody would be left who can do everything.
     #[error("this is the last operator; make somebody else one first")]
     LastOperator,
+    /// The account at the identity provider is linked to another person.
+    #[error("that account of your organisation is another person's here")]
+    IdentityTaken,
+    /// There would be nothing left to sign in with.
+    #[error("without a password there would be no way left to sign in")]
+    OnlyWayIn,
     /// The store does not answer or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -133,6 +140,24 @@ impl PeopleDesk {
         self.change(user, &UserChange::Disabled(since), &entry).await
     }
 
+    /// Lets a person sign in as somebody whom the identity provider knows.
+    pub async fn link_identity(
+        &self,
+        user: UserId,
+        identity: ForeignIdentity,
+        by: &Actor,
+    ) -> Result<(), PeopleError> {
+        let details = json!({ "issuer": identity.issuer });
+        let entry = self.entry(by, None, "user.identity_linked", &named(user), &details);
+        self.change(user, &UserChange::Identity(Some(identity)), &entry).await
+    }
+
+    /// Lets a person sign in with their password only.
+    pub async fn unlink_identity(&self, user: UserId, by: &Actor) -> Result<(), PeopleError> {
+        let entry = self.entry(by, None, "user.identity_unlinked", &named(user), &json!({}));
+        self.change(user, &UserChange::Identity(None), &entry).await
+    }
+
     /// Ends every session of a person; how many there were.
     pub async fn end_sessions(&self, user: UserId, by: &Actor) -> Result<u64, StoreError> {
         let entry = self.entry(by, None, "session.ended", &named(user), &json!({ "all": true }));
@@ -154,6 +179,8 @@ impl PeopleDesk {
             Changed::Done => Ok(()),
             Changed::Unknown => Err(PeopleError::Unknown),
             Changed::LastOperator => Err(PeopleError::LastOperator),
+            Changed::IdentityTaken => Err(PeopleError::IdentityTaken),
+            Changed::OnlyWayIn => Err(PeopleError::OnlyWayIn),
         }
     }
 

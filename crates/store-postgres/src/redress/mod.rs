@@ -5,22 +5,26 @@
 //! | `reports` | readers' reports, and how decisions answer them |
 //! | `appeals` | authors' objections, and how decisions answer them |
 //! | `statements` | statements of reasons, and what follows from decisions |
+//! | `rejections` | what the engine rejected, until it is stated |
 //! | `mails` | mails that wait to be sent |
+//! | `urgent` | what should not wait, and who was told of it |
 
 pub(crate) mod appeals;
 mod mails;
+mod rejections;
 pub(crate) mod reports;
 mod statements;
+mod urgent;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    AppealText, CommentName, DecisionId, Notice, Puid, Report, Revision, SiteId, Statement, Timestamp,
+    AppealText, CommentName, DecisionId, Notice, Puid, Report, Revision, SiteId, Statement, Timestamp, UserId,
 };
 use moderato_store::{
-    AppealCase, Appealed, DecisionRecord, Effect, Event, EventCursor, Mail, Outbox, Redress, ReportFold,
-    Reported, StatementPosition, StoreError, TakenMail,
+    AppealCase, Appealed, DecisionRecord, DueEffect, DueRejection, Effect, EventCursor, Mail, Outbox,
+    Redress, ReportFold, Reported, StatedRejection, StatementPosition, StoreError, TakenMail, UrgentItem,
 };
 use uuid::Uuid;
 
@@ -66,25 +70,44 @@ impl Redress for PostgresStore {
         in_time(appeals::newest(&self.pool, name)).await
     }
 
-    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        in_time(crate::review::due(&self.pool, now, limit)).await
+    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DueEffect>, StoreError> {
+        in_time(statements::due(&self.pool, now, limit)).await
+    }
+
+    async fn decision_about(
+        &self,
+        decision: DecisionId,
+        name: &CommentName,
+    ) -> Result<Option<DecisionRecord>, StoreError> {
+        in_time(statements::decided(&self.pool, decision, name)).await
     }
 
     async fn carry_out(&self, effects: &[Effect], now: Timestamp) -> Result<(), StoreError> {
         in_time(statements::carry_out(&self.pool, effects, now)).await
     }
 
-    async fn rejections(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
-        in_time(statements::rejections(&self.pool, limit)).await
+    async fn set_effect_aside(&self, effect: &DueEffect, next: Timestamp) -> Result<(), StoreError> {
+        in_time(statements::set_aside(&self.pool, effect, next)).await
+    }
+
+    async fn rejections(&self, limit: u32) -> Result<Vec<(EventCursor, DueRejection)>, StoreError> {
+        in_time(rejections::logged(&self.pool, limit)).await
+    }
+
+    async fn rejections_set_aside(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueRejection>, StoreError> {
+        in_time(rejections::set_aside(&self.pool, now, limit)).await
     }
 
     async fn state_rejections(
         &self,
-        until: EventCursor,
-        statements: &[Statement],
-        mails: &[Mail],
+        until: Option<EventCursor>,
+        stated: &[StatedRejection],
     ) -> Result<(), StoreError> {
-        in_time(statements::state_rejections(&self.pool, until, statements, mails)).await
+        in_time(rejections::state(&self.pool, until, stated)).await
     }
 
     async fn author_mail(
@@ -125,5 +148,28 @@ impl Outbox for PostgresStore {
 
     async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
         in_time(mails::failed(&self.pool, id, error, next)).await
+    }
+
+    async fn urgent_items(
+        &self,
+        site: &SiteId,
+        untold: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UrgentItem>, StoreError> {
+        in_time(urgent::items(&self.pool, site, untold, limit)).await
+    }
+
+    async fn urgent_mails(&self, user: UserId, since: Timestamp) -> Result<u32, StoreError> {
+        in_time(urgent::mails(&self.pool, user, since)).await
+    }
+
+    async fn tell_urgent(
+        &self,
+        user: UserId,
+        site: &SiteId,
+        items: &[UrgentItem],
+        mail: &Mail,
+    ) -> Result<bool, StoreError> {
+        in_time(urgent::tell(&self.pool, user, site, items, mail)).await
     }
 }

@@ -3,7 +3,7 @@
 use moderato_domain::{
     CommentName, DecisionId, Notice, Puid, Revision, SiteId, Source, Statement, Timestamp,
 };
-use moderato_store::{Effect, Event, EventCursor, Mail, StatementPosition};
+use moderato_store::{DecisionRecord, DueEffect, Effect, StatementPosition};
 use serde_json::from_str;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::mails;
 use crate::changes::column;
 use crate::error::unreadable;
+use crate::review::decision_about;
 use crate::rows;
 
 macro_rules! select_statements {
@@ -69,6 +70,53 @@ pub(super) async fn of_puid(connection: &mut PgConnection, puid: &Puid) -> sqlx:
     row.as_ref().map(statement).transpose()
 }
 
+/// By `decisions_due`. What was undone has no effects.
+const DUE: &str = "
+    SELECT decision, site_id, comment_id, effects_attempts FROM decisions
+    WHERE effects_time_ms IS NULL AND undo_until_ms < $1 AND undone_time_ms IS NULL
+      AND (effects_next_ms IS NULL OR effects_next_ms <= $1)
+    ORDER BY undo_until_ms, decision_id LIMIT $2";
+
+pub(crate) async fn due(pool: &PgPool, now: Timestamp, limit: u32) -> sqlx::Result<Vec<DueEffect>> {
+    let found = sqlx::query(DUE).bind(now.as_millis()).bind(i64::from(limit)).fetch_all(pool).await?;
+    let due = found.iter().map(|row| {
+        Ok(DueEffect {
+            decision: DecisionId(row.try_get("decision")?),
+            comment: rows::name(row)?,
+            attempts: attempts(row, "effects_attempts")?,
+        })
+    });
+    due.collect()
+}
+
+pub(super) fn attempts(row: &PgRow, column: &str) -> sqlx::Result<u32> {
+    u32::try_from(row.try_get::<i32, _>(column)?).map_err(|_| unreadable("number of attempts"))
+}
+
+pub(crate) async fn decided(
+    pool: &PgPool,
+    decision: DecisionId,
+    name: &CommentName,
+) -> sqlx::Result<Option<DecisionRecord>> {
+    let mut connection = pool.acquire().await?;
+    decision_about(&mut connection, decision, name).await
+}
+
+const SET_ASIDE: &str = "
+    UPDATE decisions SET effects_attempts = effects_attempts + 1, effects_next_ms = $4
+    WHERE decision = $1 AND site_id = $2 AND comment_id = $3";
+
+pub(crate) async fn set_aside(pool: &PgPool, effect: &DueEffect, next: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(SET_ASIDE)
+        .bind(effect.decision.0)
+        .bind(effect.comment.site.as_str())
+        .bind(effect.comment.comment.as_str())
+        .bind(next.as_millis())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 /// What another process carried out, or somebody undid, is not among what is marked. By
 /// `decisions_once`; locked in one order, so that two processes do not wait for each other.
 const MARK: &str = "
@@ -97,45 +145,15 @@ pub(crate) async fn carry_out(pool: &PgPool, effects: &[Effect], now: Timestamp)
         .iter()
         .map(|row| Ok((DecisionId(row.try_get("decision")?), rows::name(row)?)))
         .collect::<sqlx::Result<Vec<_>>>()?;
-    let mine = effects
-        .iter()
-        .filter(|effect| mine.iter().any(|(id, name)| *id == effect.decision && *name == effect.comment));
-    for effect in mine {
-        insert(&mut transaction, effect.statement.as_slice()).await?;
-        mails::insert(&mut transaction, &effect.mails).await?;
+    let (mut statements, mut mails) = (Vec::new(), Vec::new());
+    for effect in effects {
+        if mine.iter().any(|(id, name)| *id == effect.decision && *name == effect.comment) {
+            statements.extend(&effect.statement);
+            mails.extend(&effect.mails);
+        }
     }
-    transaction.commit().await
-}
-
-/// What the engine rejected since that was last stated, by `events_rejected`. Only what no earlier event
-/// can still be committed before: see `events`.
-const REJECTIONS: &str = "
-    SELECT e.xact_id, e.sequence, kind, site_id, comment_id, thread_id, revision, action, state, time_ms
-    FROM events e, redress_progress p
-    WHERE kind = 'verdict.recorded' AND state = 'rejected'
-      AND (e.xact_id, e.sequence) > (p.xact_id, p.sequence)
-      AND e.xact_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-    ORDER BY e.xact_id, e.sequence LIMIT $1";
-
-pub(crate) async fn rejections(pool: &PgPool, limit: u32) -> sqlx::Result<Vec<Event>> {
-    let rows = sqlx::query(REJECTIONS).bind(i64::from(limit)).fetch_all(pool).await?;
-    rows.iter().map(rows::event).collect()
-}
-
-/// Never back: another process may have come further.
-const PROGRESS: &str = "
-    UPDATE redress_progress SET xact_id = $1, sequence = $2 WHERE (xact_id, sequence) < ($1, $2)";
-
-pub(crate) async fn state_rejections(
-    pool: &PgPool,
-    until: EventCursor,
-    statements: &[Statement],
-    mails: &[Mail],
-) -> sqlx::Result<()> {
-    let mut transaction = pool.begin().await?;
-    insert(&mut transaction, statements).await?;
-    mails::insert(&mut transaction, mails).await?;
-    sqlx::query(PROGRESS).bind(until.epoch).bind(until.sequence).execute(&mut *transaction).await?;
+    insert(&mut transaction, &statements).await?;
+    mails::insert(&mut transaction, &mails).await?;
     transaction.commit().await
 }
 
@@ -183,7 +201,7 @@ const INSERT: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7::json, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT (puid) DO NOTHING";
 
-async fn insert(connection: &mut PgConnection, statements: &[Statement]) -> sqlx::Result<()> {
+pub(super) async fn insert(connection: &mut PgConnection, statements: &[&Statement]) -> sqlx::Result<()> {
     for statement in statements {
         let guideline = statement.guideline.as_ref().map(serde_json::to_string).transpose();
         sqlx::query(INSERT)

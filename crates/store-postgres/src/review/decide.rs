@@ -127,18 +127,6 @@ fn ids(decision: &Decision) -> impl Iterator<Item = &CommentId> {
     decision.targets.iter().map(|target| &target.comment)
 }
 
-/// By `decisions_due`. What was undone has no effects.
-const DUE: &str = decisions_where!(
-    "effects_time_ms IS NULL AND undo_until_ms < $1 AND undone_time_ms IS NULL
-     ORDER BY undo_until_ms, decision_id LIMIT $2"
-);
-
-/// Decisions whose time to be undone has passed and that nothing has followed from yet.
-pub(crate) async fn due(pool: &PgPool, now: Timestamp, limit: u32) -> sqlx::Result<Vec<DecisionRecord>> {
-    let rows = sqlx::query(DUE).bind(now.as_millis()).bind(i64::from(limit)).fetch_all(pool).await?;
-    rows.iter().map(rows::decision).collect()
-}
-
 /// By `decisions_once`.
 const ABOUT: &str = decisions_where!("decision = $1 AND site_id = $2 AND comment_id = $3");
 

@@ -20,14 +20,16 @@ mod records;
 mod sanctions;
 mod undo;
 
-pub(crate) use decide::{decision_about, due};
+pub(crate) use decide::decision_about;
 
 use async_trait::async_trait;
-use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{
+    Actor, AuditEntry, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp,
+};
 use moderato_store::{
     AuthorHistory, Claimed, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
-    DecisionRecord, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction,
-    SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
+    DecisionRecord, FilterKept, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition,
+    Review, Sanction, SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
 };
 
 use crate::PostgresStore;
@@ -182,12 +184,23 @@ impl Review for PostgresStore {
         in_time(sanctions::in_force(&self.pool, site, now, after, limit)).await
     }
 
-    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
-        in_time(filters::put(&self.pool, site, filter)).await
+    async fn put_filter(
+        &self,
+        site: &SiteId,
+        filter: &SavedFilter,
+        entry: &AuditEntry,
+    ) -> Result<FilterKept, StoreError> {
+        in_time(filters::put(&self.pool, site, filter, entry)).await
     }
 
-    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
-        in_time(filters::drop(&self.pool, site, id, owner)).await
+    async fn drop_filter(
+        &self,
+        site: &SiteId,
+        id: &str,
+        owner: &str,
+        entry: &AuditEntry,
+    ) -> Result<bool, StoreError> {
+        in_time(filters::drop(&self.pool, site, id, owner, entry)).await
     }
 
     async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {

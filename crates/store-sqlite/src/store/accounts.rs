@@ -3,11 +3,11 @@
 use std::future::Future;
 
 use async_trait::async_trait;
-use moderato_domain::{AuditEntry, DisplayName, Email, Role, SiteId, Timestamp, User, UserId};
+use moderato_domain::{AuditEntry, DisplayName, Email, Preferences, Role, SiteId, Timestamp, User, UserId};
 use moderato_store::{
     ATTEMPTS_KEPT, Account, AccountKey, Accounts, Attempt, AttemptLimit, Attempts, Changed, EndSessions,
     ForeignIdentity, LinkPurpose, LinkUse, OneTimeLink, PasswordHash, SESSIONS_KEPT, SecretHash, Session,
-    StoreError, UserChange, another_attempt,
+    StoreError, UNASKED_COUNTED, URGENT_REMEMBERED, UserChange, another_attempt,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -53,6 +53,13 @@ const PUT_ROLE: &str = "
 /// stays.
 const OPERATORS: &str =
     "SELECT user_id FROM users WHERE operator AND disable_time_ms IS NULL ORDER BY user_id";
+
+const OF_IDENTITY: &str = "SELECT user_id FROM users WHERE oidc_issuer = ?1 AND oidc_subject = ?2";
+
+/// Not of somebody who has nothing else to sign in with.
+const UNLINK: &str = "
+    UPDATE users SET oidc_issuer = NULL, oidc_subject = NULL
+    WHERE user_id = ?1 AND password_hash IS NOT NULL";
 
 const SESSION_COLUMNS: &str =
     "session_sha256, user_id, create_time_ms, seen_time_ms, idle_end_ms, end_time_ms, network, agent";
@@ -113,6 +120,12 @@ impl Accounts for SqliteStore {
     ) -> Result<Changed, StoreError> {
         answer(async {
             let mut transaction = self.database.write().await?;
+            if change.withdraws_links() {
+                sqlx::query("DELETE FROM one_time_links WHERE user_id = ?1")
+                    .bind(user.as_uuid())
+                    .execute(&mut *transaction)
+                    .await?;
+            }
             // Their keys live as long as they may do something.
             if matches!(change, UserChange::Role(..) | UserChange::Operator(_) | UserChange::Disabled(_)) {
                 raise_version(&mut transaction).await?;
@@ -123,8 +136,9 @@ impl Accounts for SqliteStore {
                     return Ok(Changed::LastOperator);
                 }
             }
-            if !apply(&mut transaction, user, change).await? {
-                return Ok(Changed::Unknown);
+            let changed = apply(&mut transaction, user, change).await?;
+            if changed != Changed::Done {
+                return Ok(changed);
             }
             if matches!(change, UserChange::Password(_) | UserChange::Disabled(Some(_))) {
                 let which = keep.map_or(EndSessions::All, |kept| EndSessions::AllBut(*kept));
@@ -359,9 +373,17 @@ impl Accounts for SqliteStore {
         .await
     }
 
-    async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError> {
+    async fn forgive_attempt(
+        &self,
+        cleared: &[u8; 32],
+        eased: &[u8; 32],
+        attempted: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Whoever tried since made others wait, and they still do.
         const EASE: &str = "
-            UPDATE sign_in_attempts SET failures = max(failures - 1, 0), wait_until_ms = 0
+            UPDATE sign_in_attempts SET
+                failures = max(failures - 1, 0),
+                wait_until_ms = CASE WHEN last_time_ms = ?2 THEN 0 ELSE wait_until_ms END
             WHERE subject = ?1";
         answer(async {
             let mut transaction = self.database.write().await?;
@@ -369,7 +391,11 @@ impl Accounts for SqliteStore {
                 .bind(cleared.as_slice())
                 .execute(&mut *transaction)
                 .await?;
-            sqlx::query(EASE).bind(eased.as_slice()).execute(&mut *transaction).await?;
+            sqlx::query(EASE)
+                .bind(eased.as_slice())
+                .bind(attempted.as_millis())
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await
         })
         .await
@@ -380,11 +406,20 @@ impl Accounts for SqliteStore {
         const SESSIONS: &str = "DELETE FROM sessions WHERE idle_end_ms <= ?1 OR end_time_ms <= ?1";
         const LINKS: &str = "DELETE FROM one_time_links WHERE expire_time_ms <= ?1";
         const ATTEMPTS: &str = "DELETE FROM sign_in_attempts WHERE last_time_ms <= ?1";
+        const TOLD: &str = "DELETE FROM urgent_told WHERE time_ms <= ?1";
+        const COUNTED: &str = "
+            UPDATE mails SET recipient_hash = NULL WHERE recipient_hash IS NOT NULL AND due_ms <= ?1";
         answer(async {
             let mut transaction = self.database.write().await?;
             let mut forgotten = 0;
-            let day_ago = now.minus(ATTEMPTS_KEPT);
-            for (text, before) in [(SESSIONS, now), (LINKS, now), (ATTEMPTS, day_ago)] {
+            let ended = [
+                (SESSIONS, now),
+                (LINKS, now),
+                (ATTEMPTS, now.minus(ATTEMPTS_KEPT)),
+                (TOLD, now.minus(URGENT_REMEMBERED)),
+                (COUNTED, now.minus(UNASKED_COUNTED)),
+            ];
+            for (text, before) in ended {
                 let query = sqlx::query(text).bind(before.as_millis());
                 forgotten += query.execute(&mut *transaction).await?.rows_affected();
             }
@@ -441,8 +476,11 @@ async fn put_role(
     Ok(())
 }
 
-/// Whether there is such a person.
-async fn apply(transaction: &mut SqliteConnection, user: UserId, change: &UserChange) -> sqlx::Result<bool> {
+async fn apply(
+    transaction: &mut SqliteConnection,
+    user: UserId,
+    change: &UserChange,
+) -> sqlx::Result<Changed> {
     let id = user.as_uuid();
     let query = match change {
         UserChange::Role(site, role) => {
@@ -453,7 +491,7 @@ async fn apply(transaction: &mut SqliteConnection, user: UserId, change: &UserCh
             if known {
                 put_role(transaction, user, site, *role).await?;
             }
-            return Ok(known);
+            return Ok(if known { Changed::Done } else { Changed::Unknown });
         }
         UserChange::Operator(operator) => {
             sqlx::query("UPDATE users SET operator = ?2 WHERE user_id = ?1").bind(id).bind(*operator)
@@ -469,19 +507,38 @@ async fn apply(transaction: &mut SqliteConnection, user: UserId, change: &UserCh
         UserChange::Password(hash) => sqlx::query("UPDATE users SET password_hash = ?2 WHERE user_id = ?1")
             .bind(id)
             .bind(hash.as_ref().map(|hash| hash.0.as_str())),
-        UserChange::Identity(identity) => {
+        UserChange::Identity(Some(identity)) => {
+            let of: Option<Uuid> = sqlx::query_scalar(OF_IDENTITY)
+                .bind(&identity.issuer)
+                .bind(&identity.subject)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if of.is_some_and(|of| of != id) {
+                return Ok(Changed::IdentityTaken);
+            }
             sqlx::query("UPDATE users SET oidc_issuer = ?2, oidc_subject = ?3 WHERE user_id = ?1")
                 .bind(id)
                 .bind(&identity.issuer)
                 .bind(&identity.subject)
         }
-        UserChange::Preferences(preferences) => {
+        UserChange::Identity(None) => {
+            let unlinked = sqlx::query(UNLINK).bind(id).execute(transaction).await?;
+            return Ok(if unlinked.rows_affected() > 0 { Changed::Done } else { Changed::OnlyWayIn });
+        }
+        UserChange::Preferences { shown, chosen } => {
+            let stored = sqlx::query("SELECT preferences FROM users WHERE user_id = ?1")
+                .bind(id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some(stored) = stored else { return Ok(Changed::Unknown) };
+            let stored: Preferences = rows::json(&stored, "preferences")?;
             sqlx::query("UPDATE users SET preferences = ?2 WHERE user_id = ?1")
                 .bind(id)
-                .bind(rows::to_json(preferences)?)
+                .bind(rows::to_json(&stored.with_changes(shown, chosen))?)
         }
     };
-    Ok(query.execute(transaction).await?.rows_affected() > 0)
+    let known = query.execute(transaction).await?.rows_affected() > 0;
+    Ok(if known { Changed::Done } else { Changed::Unknown })
 }
 
 async fn end_sessions(

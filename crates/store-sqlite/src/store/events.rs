@@ -80,21 +80,6 @@ pub(super) async fn after(
     query.fetch_all(database.readers()).await?.iter().map(stored_event).collect()
 }
 
-/// What the engine rejected since that was last stated, by `events_rejected`.
-pub(super) async fn rejected(database: &Database, limit: u32) -> sqlx::Result<Vec<Event>> {
-    sqlx::query(select_events!(
-        "WHERE kind = 'verdict.recorded' AND state = 'rejected'
-           AND sequence > (SELECT sequence FROM redress_progress)
-         ORDER BY sequence LIMIT ?1"
-    ))
-    .bind(limit)
-    .fetch_all(database.readers())
-    .await?
-    .iter()
-    .map(stored_event)
-    .collect()
-}
-
 /// The last number given out, also if its event was deleted since.
 pub(super) async fn head(database: &Database) -> sqlx::Result<EventCursor> {
     let sequence: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use moderato_domain::{
-    Actor, AuditEntry, DisplayName, Email, Ids, Preferences, Role, SiteId, SystemIds, Theme, Timestamp, User,
-    UserId,
+    Actor, AuditEntry, Digest, DisplayName, Email, Ids, Preferences, Role, SiteId, SystemIds, Theme,
+    Timestamp, User, UserId,
 };
 
 use super::builders::{Case, at};
@@ -22,16 +22,82 @@ pub(super) async fn a_person_is_found_by_id_address_and_identity(case: Case) {
     assert!(case.store.has_people().await.expect("read"));
 
     let identity = ForeignIdentity { issuer: "https://id.example".to_owned(), subject: ann.id.to_string() };
-    assert_eq!(change(&case, &ann, UserChange::Identity(identity.clone())).await, Changed::Done);
+    assert_eq!(change(&case, &ann, UserChange::Identity(Some(identity.clone()))).await, Changed::Done);
     let upper = Email::parse(&ann.mail.as_str().to_uppercase()).expect("an address");
     for key in [AccountKey::Id(ann.id), AccountKey::Mail(upper), AccountKey::Identity(identity.clone())] {
         let found = case.store.account(&key).await.expect("read").expect("found");
         assert_eq!(found.user, ann, "{key:?}");
         assert_eq!((found.password, found.identity.as_ref()), (None, Some(&identity)));
     }
-    let stranger = AccountKey::Identity(ForeignIdentity { subject: "other".to_owned(), ..identity });
+    let stranger = AccountKey::Identity(ForeignIdentity { subject: "other".to_owned(), ..identity.clone() });
     assert_eq!(case.store.account(&stranger).await.expect("read"), None);
     assert_eq!(case.store.account(&AccountKey::Id(impostor.id)).await.expect("read"), None);
+
+    // One identity is one person's; it goes only from somebody who has another way in.
+    let bob = person(&case, "Bob");
+    assert!(add(&case, &bob).await);
+    let link = UserChange::Identity(Some(identity.clone()));
+    assert_eq!(change(&case, &bob, link.clone()).await, Changed::IdentityTaken);
+    assert_eq!(change(&case, &ann, link.clone()).await, Changed::Done);
+    assert_eq!(change(&case, &ann, UserChange::Identity(None)).await, Changed::OnlyWayIn);
+    change(&case, &ann, UserChange::Password(Some(PasswordHash("$set".to_owned())))).await;
+    assert_eq!(change(&case, &ann, UserChange::Identity(None)).await, Changed::Done);
+    assert_eq!(case.store.account(&AccountKey::Identity(identity)).await.expect("read"), None);
+    assert_eq!(change(&case, &bob, link).await, Changed::Done);
+}
+
+pub(super) async fn two_pages_of_preferences_do_not_undo_each_other(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let shown = ann.preferences.clone();
+    let dark = Preferences { theme: Theme::Dark, ..shown.clone() };
+    let daily = Preferences { digest: Digest::Daily, ..shown.clone() };
+    let save = async |chosen: &Preferences| {
+        let step = UserChange::Preferences { shown: shown.clone(), chosen: chosen.clone() };
+        assert_eq!(change(&case, &ann, step).await, Changed::Done);
+    };
+    let (one, other) = (save(&dark), save(&daily));
+    tokio::join!(one, other);
+    let stored = case.store.account(&AccountKey::Id(ann.id)).await.expect("read").expect("found");
+    assert_eq!(stored.user.preferences, Preferences { digest: Digest::Daily, ..dark });
+    let step = UserChange::Preferences { shown: shown.clone(), chosen: shown };
+    assert_eq!(change(&case, &person(&case, "Nobody"), step).await, Changed::Unknown);
+}
+
+pub(super) async fn links_do_not_outlive_what_they_were_made_for(case: Case) {
+    let ann = person(&case, "Ann");
+    assert!(add(&case, &ann).await);
+    let identity = ForeignIdentity { issuer: "https://id.example".to_owned(), subject: ann.id.to_string() };
+    let open = async || {
+        let link = link(LinkPurpose::Invite, Some(&ann));
+        put_link(&case, &link).await;
+        link
+    };
+    let lives = async |link: &OneTimeLink| case.store.link(&link.token, at(1)).await.expect("read").is_some();
+    for step in [
+        UserChange::Role(case.site.clone(), Some(Role::Admin)),
+        UserChange::Role(case.site.clone(), None),
+        UserChange::Operator(true),
+        UserChange::Operator(false),
+        UserChange::Disabled(Some(at(1))),
+        UserChange::Identity(Some(identity)),
+        UserChange::Password(Some(PasswordHash("$other".to_owned()))),
+        UserChange::Identity(None),
+    ] {
+        // Somebody stays who can do everything.
+        let keeper = person(&case, "Keeper");
+        assert!(add(&case, &keeper).await);
+        change(&case, &keeper, UserChange::Operator(true)).await;
+        let (older, others) = (open().await, link(LinkPurpose::Invite, Some(&keeper)));
+        put_link(&case, &others).await;
+        assert_eq!(change(&case, &ann, step.clone()).await, Changed::Done, "{step:?}");
+        assert!(!lives(&older).await, "{step:?}");
+        assert!(lives(&others).await, "{step:?}");
+    }
+    let newer = open().await;
+    change(&case, &ann, UserChange::Disabled(None)).await;
+    change(&case, &ann, UserChange::DisplayName(DisplayName::parse("Annie").expect("a name"))).await;
+    assert!(lives(&newer).await, "these are no reason");
 }
 
 pub(super) async fn what_changes_about_a_person_reads_back(case: Case) {
@@ -46,7 +112,7 @@ pub(super) async fn what_changes_about_a_person_reads_back(case: Case) {
         UserChange::Role(case.site.clone(), Some(Role::Admin)),
         UserChange::Role(other.clone(), Some(Role::Moderator)),
         UserChange::DisplayName(ann.display_name.clone()),
-        UserChange::Preferences(ann.preferences.clone()),
+        UserChange::Preferences { shown: Preferences::default(), chosen: ann.preferences.clone() },
         UserChange::Operator(true),
         UserChange::Password(Some(PasswordHash("$argon2id$x".to_owned()))),
     ] {
@@ -263,8 +329,29 @@ pub(super) async fn failures_make_the_next_attempt_wait(case: Case) {
     assert_eq!(through, 4);
 
     // Who gets in after all starts anew; the network has one failure less.
-    case.store.forgive_attempt(&account.subject, &network.subject).await.expect("forgiven");
+    case.store.forgive_attempt(&account.subject, &network.subject, second(1)).await.expect("forgiven");
     assert_eq!(attempt(second(2)).await, admitted(false));
+}
+
+pub(super) async fn an_account_of_ones_own_does_not_help_to_guess_others(case: Case) {
+    let (own, network) = (limit(100, Duration::from_mins(1)), limit(2, Duration::from_mins(15)));
+    let second = |n| at(0).plus(Duration::from_secs(n));
+    let attempt = async |account, now| case.store.attempt(&[account, network], now).await.expect("counted");
+    let guess = async |now| attempt(limit(100, Duration::from_mins(1)), now).await;
+    for _ in 0..2 {
+        assert!(matches!(guess(at(0)).await, Attempt::Admitted { .. }));
+    }
+    // A sign-in of one's own is under way while another password is tried; the wait is for that one.
+    assert!(matches!(attempt(own, at(0)).await, Attempt::Admitted { .. }));
+    assert!(matches!(guess(second(1)).await, Attempt::Admitted { .. }));
+    assert_eq!(guess(second(1)).await, Attempt::Wait(second(3)));
+    case.store.forgive_attempt(&own.subject, &network.subject, at(0)).await.expect("forgiven");
+    assert_eq!(guess(second(1)).await, Attempt::Wait(second(3)));
+    // However often that is done, guesses are not forgotten: with the fourth, waits grow.
+    assert!(matches!(attempt(own, second(3)).await, Attempt::Admitted { .. }));
+    case.store.forgive_attempt(&own.subject, &network.subject, second(3)).await.expect("forgiven");
+    assert!(matches!(guess(second(3)).await, Attempt::Admitted { .. }), "one's own costs nothing");
+    assert_eq!(guess(second(3)).await, Attempt::Wait(second(5)));
 }
 
 pub(super) async fn what_ended_is_forgotten(case: Case) {
@@ -320,6 +407,13 @@ pub(super) async fn a_persons_key_lives_as_long_as_they_may_do_something(case: C
         assert_eq!(change(&case, &ann, step.clone()).await, Changed::Done);
         assert_eq!(lives().await, alive, "{step:?}");
     }
+}
+
+/// Somebody new.
+pub(super) async fn added(case: &Case, name: &str) -> UserId {
+    let user = person(case, name);
+    assert!(add(case, &user).await);
+    user.id
 }
 
 async fn add(case: &Case, user: &User) -> bool {

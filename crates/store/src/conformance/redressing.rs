@@ -8,10 +8,12 @@ use moderato_domain::{
     ReviewQueue, Source, State, Statement, SystemIds, Timestamp, Verdict,
 };
 
+use super::accounts;
 use super::builders::{Case, actor, at, comment_id};
 use crate::{
-    Appealed, DecideRefusal, Decided, DecisionRecord, Effect, EventCursor, Mail, MailKind, StatementPosition,
-    UndoError,
+    Appealed, DecideRefusal, Decided, DueEffect, DueRejection, Effect, EventCursor, Mail, MailKind,
+    RejectionOutcome, StatedRejection, StatementPosition, UNASKED_COUNTED, UNASKED_PER_DAY, UndoError,
+    UrgentItem,
 };
 
 /// Longer than any case takes.
@@ -52,6 +54,7 @@ fn mail(case: &Case, due: Timestamp) -> Mail {
         subject: "Your comment".to_owned(),
         body: "Line\n.\nLine".to_owned(),
         due,
+        unasked: None,
     }
 }
 
@@ -76,7 +79,7 @@ pub(super) async fn reject(case: &Case, id: &str) -> (Decision, Statement) {
     (decision, statement)
 }
 
-async fn due(case: &Case, now: Timestamp) -> Vec<DecisionRecord> {
+async fn due(case: &Case, now: Timestamp) -> Vec<DueEffect> {
     let due = case.store.due_effects(now, 10_000).await.expect("read");
     due.into_iter().filter(|decision| decision.comment.site == case.site).collect()
 }
@@ -103,7 +106,15 @@ pub(super) async fn effects_wait_for_the_time_to_undo_and_happen_once(case: Case
     assert_eq!(due(&case, at(60)).await, [], "it can be undone up to then");
     case.store.undo(&case.site, undone.id, &actor("mo"), at(55)).await.expect("undone");
     let records = due(&case, at(61)).await;
-    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [decision.id]);
+    let [effect] = &records[..] else { panic!("one is due: {records:?}") };
+    assert_eq!((effect.decision, &effect.comment, effect.attempts), (decision.id, &case.name("c1"), 0));
+    let about = async |name| case.store.decision_about(decision.id, &case.name(name)).await.expect("read");
+    assert_eq!(about("c1").await.map(|record| record.kind), Some(DecisionKind::Reject));
+    assert_eq!(about("c2").await, None);
+    // It fails, waits, and stays due.
+    case.store.set_effect_aside(effect, at(65)).await.expect("noted");
+    assert_eq!(due(&case, at(64)).await, []);
+    assert_eq!(due(&case, at(65)).await[0].attempts, 1);
 
     let statement = stated(&case, "c1", &decision, 60).await;
     let mail = mail(&case, at(60));
@@ -144,7 +155,7 @@ pub(super) async fn rejections_by_the_engine_are_found_in_order_and_stated_once(
     loop {
         let before = case.store.rejections(1_000).await.expect("read");
         let Some(last) = before.last() else { break };
-        case.store.state_rejections(last.cursor, &[], &[]).await.expect("noted");
+        case.store.state_rejections(Some(last.0), &[]).await.expect("noted");
     }
     let draft = |id: &str, state| case.draft(id).state(state).action(Action::Reject);
     case.record([draft("c1", State::Rejected)]).await;
@@ -161,21 +172,43 @@ pub(super) async fn rejections_by_the_engine_are_found_in_order_and_stated_once(
         }
     };
     let found = tokio::time::timeout(Duration::from_secs(10), found).await.expect("both are found");
-    assert_eq!([&found[0].comment, &found[1].comment], [&case.name("c1"), &case.name("c4")]);
+    let [(first, c1), (second, c4)] = &found[..] else { unreachable!("two are found") };
+    assert_eq!([&c1.comment, &c4.comment], [&case.name("c1"), &case.name("c4")]);
     assert_eq!(case.store.rejections(1).await.expect("read").len(), 1);
 
     let verdict = verdict(&case, "c1").await;
     let restricted = Restricted { verdict: &verdict, language: None, content_time: at(0) };
     let statement = Statement::of_verdict(restricted, section, at(1));
+    let told = |due: &DueRejection, statement: Option<&Statement>| StatedRejection {
+        comment: due.comment.clone(),
+        revision: due.revision,
+        outcome: RejectionOutcome::Told { statement: statement.cloned().map(Box::new), mail: None },
+    };
     for _ in 0..2 {
-        let done = case.store.state_rejections(found[0].cursor, std::slice::from_ref(&statement), &[]).await;
+        let done = case.store.state_rejections(Some(*first), &[told(c1, Some(&statement))]).await;
         done.expect("stated");
     }
     assert_eq!(case.store.statement(&case.name("c1")).await.expect("read"), Some(statement));
     assert_eq!(case.store.rejections(10).await.expect("read"), found[1..]);
-    case.store.state_rejections(found[1].cursor, &[], &[]).await.expect("noted");
+
+    // One that cannot be stated does not hold up the log, and is not forgotten.
+    let aside = |next| StatedRejection { outcome: RejectionOutcome::SetAside { next }, ..told(c4, None) };
+    case.store.state_rejections(Some(*second), &[aside(at(100))]).await.expect("set aside");
+    assert_eq!(case.store.rejections(10).await.expect("read"), []);
+    let set_aside = async |now| {
+        let due = case.store.rejections_set_aside(now, 1_000).await.expect("read");
+        due.into_iter().filter(|due| due.comment.site == case.site).collect::<Vec<_>>()
+    };
+    assert_eq!(set_aside(at(99)).await, []);
+    assert_eq!(set_aside(at(100)).await, [DueRejection { attempts: 1, ..c4.clone() }]);
+    case.store.state_rejections(None, &[aside(at(200))]).await.expect("set aside again");
+    assert_eq!(set_aside(at(199)).await, []);
+    assert_eq!(set_aside(at(200)).await, [DueRejection { attempts: 2, ..c4.clone() }]);
+    case.store.state_rejections(None, &[told(c4, None)]).await.expect("stated");
+    assert_eq!(set_aside(at(1_000)).await, []);
+
     // A process that was slow does not turn it back.
-    case.store.state_rejections(EventCursor::default(), &[], &[]).await.expect("noted");
+    case.store.state_rejections(Some(EventCursor::default()), &[]).await.expect("noted");
     assert_eq!(case.store.rejections(10).await.expect("read"), []);
 }
 
@@ -287,4 +320,99 @@ pub(super) async fn a_mail_is_taken_by_one_until_it_is_sent_or_given_up(case: Ca
     assert_eq!(take(at(71)).await, [(second.clone(), 3)]);
     case.store.mail_failed(second.id, "550", None).await.expect("noted");
     assert_eq!(take(at(10_000)).await, []);
+}
+
+pub(super) async fn an_address_that_anybody_typed_gets_few_mails_a_day(case: Case) {
+    let recipient = |number: u8| {
+        let mut hash = [number; 32];
+        hash[..16].copy_from_slice(SystemIds.time_ordered().as_bytes());
+        Some(hash)
+    };
+    let (ada, bob) = (recipient(1), recipient(2));
+    let unasked = |due, unasked| Mail { unasked, ..mail(&case, due) };
+    let taken = async |now| {
+        let taken = case.store.take_mails(now, LEASE, 1_000).await.expect("taken");
+        let ours = taken.into_iter().filter(|taken| taken.mail.site.as_ref() == Some(&case.site));
+        ours.map(|taken| taken.mail).collect::<Vec<_>>()
+    };
+    let day = |minute| at(minute).plus(UNASKED_COUNTED);
+    let bombs: Vec<Mail> = (0..UNASKED_PER_DAY + 3).map(|_| unasked(at(1), ada)).collect();
+    // Some at once, the others one by one; from whichever method they come.
+    case.store.post(&bombs[..2]).await.expect("posted");
+    for bomb in &bombs[2..] {
+        let outcome = RejectionOutcome::Told { statement: None, mail: Some(bomb.clone()) };
+        let revision = moderato_domain::Revision::FIRST;
+        let stated = StatedRejection { comment: case.name("c1"), revision, outcome };
+        case.store.state_rejections(None, &[stated]).await.expect("stated");
+    }
+    let others = [unasked(at(1), bob), mail(&case, at(1)), mail(&case, at(1))];
+    case.store.post(&others).await.expect("posted");
+    let first = taken(at(2)).await;
+    let sent_to = |mails: &[Mail], hash| mails.iter().filter(|mail| mail.unasked == hash).count();
+    assert_eq!(sent_to(&first, ada), UNASKED_PER_DAY as usize);
+    assert_eq!((sent_to(&first, bob), sent_to(&first, None)), (1, 2), "others are not concerned");
+    for mail in &first {
+        case.store.mail_sent(mail.id, at(3)).await.expect("noted");
+    }
+    // What was too many is not sent later, and the next day begins anew.
+    case.store.post(&bombs).await.expect("posted");
+    case.store.post(&[unasked(day(1).minus(Duration::from_millis(1)), ada)]).await.expect("posted");
+    assert_eq!(taken(day(1)).await, []);
+    let next = unasked(day(1), ada);
+    case.store.post(std::slice::from_ref(&next)).await.expect("posted");
+    assert_eq!(taken(day(2)).await, [next.clone()]);
+    case.store.mail_sent(next.id, day(2)).await.expect("noted");
+
+    // Of many at once no more go through.
+    let crowd = recipient(3);
+    let posts = (0..12).map(|_| {
+        let (store, mail) = (std::sync::Arc::clone(&case.store), unasked(at(1), crowd));
+        tokio::spawn(async move { store.post(&[mail]).await.expect("posted") })
+    });
+    for post in posts.collect::<Vec<_>>() {
+        post.await.expect("no panic");
+    }
+    assert_eq!(taken(day(2)).await.len(), UNASKED_PER_DAY as usize);
+}
+
+pub(super) async fn a_person_is_told_of_an_urgent_item_once(case: Case) {
+    let ann = accounts::added(&case, "Ann").await;
+    let bob = accounts::added(&case, "Bob").await;
+    for id in ["c1", "c2", "c3"] {
+        case.record([case.draft(id).state(State::Pending).action(Action::Review)]).await;
+    }
+    let untold = async |user| {
+        let items = case.store.urgent_items(&case.site, user, 10).await.expect("read");
+        items.into_iter().map(|item| item.comment.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(untold(None).await, [] as [&str; 0], "nothing is urgent");
+    for id in ["c1", "c2"] {
+        case.apply(&case.decision(id, 1, DecisionKind::Escalate)).await;
+    }
+    assert_eq!(untold(Some(ann)).await, ["c1", "c2"]);
+    assert_eq!(case.store.urgent_items(&case.site, Some(ann), 1).await.expect("read").len(), 1);
+
+    let items = case.store.urgent_items(&case.site, Some(ann), 10).await.expect("read");
+    let tell = async |items: &[UrgentItem], mail: &Mail| {
+        case.store.tell_urgent(ann, &case.site, items, mail).await.expect("answered")
+    };
+    let first = mail(&case, at(70));
+    assert!(tell(&items[..1], &first).await);
+    assert_eq!((untold(Some(ann)).await, untold(Some(bob)).await.len()), (vec!["c2".to_owned()], 2));
+    // Another process that had read both.
+    assert!(!tell(&items, &mail(&case, at(70))).await);
+    assert_eq!(untold(Some(ann)).await, ["c2"], "nothing of it was done");
+    let second = mail(&case, at(75));
+    assert!(tell(&items[1..], &second).await);
+    assert_eq!(untold(Some(ann)).await, [] as [&str; 0]);
+    assert_eq!(untold(None).await, ["c1", "c2"], "they wait as before");
+    let mails = async |user, since| case.store.urgent_mails(user, since).await.expect("read");
+    assert_eq!((mails(ann, at(0)).await, mails(ann, at(71)).await, mails(bob, at(0)).await), (2, 1, 0));
+
+    let taken = case.store.take_mails(at(80), LEASE, 1_000).await.expect("taken");
+    let ours = taken.iter().filter(|taken| taken.mail.site.as_ref() == Some(&case.site));
+    assert_eq!(ours.map(|taken| &taken.mail).collect::<Vec<_>>(), [&first, &second]);
+    for mail in [first, second] {
+        case.store.mail_sent(mail.id, at(81)).await.expect("noted");
+    }
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use moderato_domain::{
-    Action, CommentId, Decision, DecisionKind, Priority, Reason, ReviewQueue, Score, State, Target,
-    TextSketch,
+    Action, AuditEntry, CommentId, Decision, DecisionKind, Priority, Reason, ReviewQueue, Score, State,
+    Target, TextSketch,
 };
 use tokio::task::JoinSet;
 
 use super::builders::{Case, Draft, actor, at, author, comment_id, revision};
 use crate::{
-    CLAIM_LEASE, Claimed, DecideError, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note,
-    QueueFilter, QueueItem, QueuePosition, Sanction, SanctionPosition, SavedFilter, Traces, UndoError,
+    CLAIM_LEASE, Claimed, DecideError, DecideRefusal, Decided, DecisionFilter, DecisionPosition,
+    FILTERS_KEPT, FilterKept, Note, QueueFilter, QueueItem, QueuePosition, Sanction, SanctionPosition,
+    SavedFilter, Traces, UndoError,
 };
 
 /// Waits as flagged, since that minute, for a reason of this category.
@@ -651,6 +652,7 @@ pub(super) async fn filters_are_somebodys_or_everybodys(case: Case) {
         id: id.to_owned(),
         name: format!("the {id}"),
         owner: owner.map(str::to_owned),
+        maker: Some(actor("mo")),
         filter: QueueFilter {
             category: Some("threat".into()),
             at_least: Some(Priority::High),
@@ -661,18 +663,53 @@ pub(super) async fn filters_are_somebodys_or_everybodys(case: Case) {
         let filters = case.store.filters(&case.site, owner).await.expect("read");
         filters.into_iter().map(|filter| filter.id).collect::<Vec<_>>()
     };
+    let entry = |action: &str| AuditEntry {
+        site: Some(case.site.clone()),
+        actor: actor("mo"),
+        action: action.to_owned(),
+        subject: "filters".to_owned(),
+        details: "{}".to_owned(),
+        time: at(1),
+    };
+    let put = async |filter: &SavedFilter| {
+        case.store.put_filter(&case.site, filter, &entry("filter.shared")).await.expect("answered")
+    };
+    let drop = async |id: &str, owner: &str| {
+        case.store.drop_filter(&case.site, id, owner, &entry("filter.dropped")).await.expect("answered")
+    };
     for filter in [saved("mine", Some("ann")), saved("ours", None), saved("yours", Some("bob"))] {
-        case.store.put_filter(&case.site, &filter).await.expect("put");
+        assert_eq!(put(&filter).await, FilterKept::Kept);
     }
     assert_eq!(list("ann").await, ["mine", "ours"]);
     assert_eq!(case.store.filters(&case.site, "ann").await.expect("read")[0], saved("mine", Some("ann")));
     // Another's filter can be neither replaced nor forgotten.
-    case.store.put_filter(&case.site, &saved("mine", Some("bob"))).await.expect("answered");
-    assert!(!case.store.drop_filter(&case.site, "mine", "bob").await.expect("answered"));
+    assert_eq!(put(&saved("mine", Some("bob"))).await, FilterKept::SomebodyElses);
+    assert!(!drop("mine", "bob").await);
     assert_eq!((list("ann").await.len(), list("bob").await), (2, vec!["ours".into(), "yours".into()]));
-    assert!(case.store.drop_filter(&case.site, "mine", "ann").await.expect("answered"));
-    assert!(case.store.drop_filter(&case.site, "ours", "ann").await.expect("answered"));
+    assert!(drop("mine", "ann").await);
+    assert!(drop("ours", "ann").await);
     assert_eq!(list("bob").await, ["yours"]);
+    // What concerns all of them is in the log.
+    let log = case.store.audit_entries(Some(&case.site), 0, 1_000).await.expect("read");
+    let actions: Vec<&str> = log.iter().map(|record| record.entry.action.as_str()).collect();
+    assert_eq!(actions, ["filter.shared", "filter.dropped"]);
+
+    // Each has room for some, also of many at once; to replace one takes no more.
+    for number in 0..FILTERS_KEPT - 1 {
+        assert_eq!(put(&saved(&format!("of-all-{number}"), None)).await, FilterKept::Kept);
+    }
+    let crowd = (0..4).map(|number| {
+        let (store, site) = (std::sync::Arc::clone(&case.store), case.site.clone());
+        let (filter, entry) = (saved(&format!("late-{number}"), None), entry("filter.shared"));
+        tokio::spawn(async move { store.put_filter(&site, &filter, &entry).await.expect("answered") })
+    });
+    let mut kept = 0;
+    for put in crowd.collect::<Vec<_>>() {
+        kept += usize::from(put.await.expect("no panic") == FilterKept::Kept);
+    }
+    assert_eq!(kept, 1);
+    assert_eq!(put(&saved("of-all-0", None)).await, FilterKept::Kept);
+    assert_eq!(put(&saved("mine", Some("ann"))).await, FilterKept::Kept, "one's own are counted apart");
 }
 
 pub(super) async fn only_what_stands_counts_for_rules(case: Case) {

@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::Web;
-use super::form::Posted;
+use super::form::{Asked, Posted};
 use super::link::sentence;
 use super::problem::Problem;
 use super::session::{self, SignedIn};
@@ -46,6 +46,10 @@ struct AccountPage {
     name: String,
     theme: Theme,
     has_password: bool,
+    /// Comes from the identity provider, too.
+    is_linked: bool,
+    /// There is an identity provider.
+    has_provider: bool,
     sessions: Vec<OwnSession>,
     told: Option<&'static str>,
     refusal: Option<String>,
@@ -59,8 +63,24 @@ struct OwnSession {
     is_this: bool,
 }
 
-async fn account(State(web): State<Arc<Web>>, signed_in: SignedIn) -> Result<Response, Problem> {
-    page(&read(&signed_in, &web).await?)
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Question {
+    /// What was just done.
+    told: String,
+}
+
+async fn account(
+    State(web): State<Arc<Web>>,
+    Asked(question): Asked<Question>,
+    signed_in: SignedIn,
+) -> Result<Response, Problem> {
+    let told = match question.told.as_str() {
+        "linked" => Some("From now on you can sign in with your organisation."),
+        "unlinked" => Some("From now on you sign in with your password only."),
+        _ => None,
+    };
+    page(&AccountPage { told, ..read(&signed_in, &web).await? })
 }
 
 async fn read(signed_in: &SignedIn, web: &Web) -> Result<AccountPage, Problem> {
@@ -74,7 +94,9 @@ async fn read(signed_in: &SignedIn, web: &Web) -> Result<AccountPage, Problem> {
         mail: user.mail.as_str().to_owned(),
         name: user.display_name.to_string(),
         theme: user.preferences.theme,
-        has_password: stored.is_some_and(|account| account.password.is_some()),
+        has_password: stored.as_ref().is_some_and(|account| account.password.is_some()),
+        is_linked: stored.is_some_and(|account| account.identity.is_some()),
+        has_provider: web.oidc.is_some(),
         sessions: sessions
             .into_iter()
             .map(|session| OwnSession {
@@ -100,6 +122,9 @@ async fn again(signed_in: &SignedIn, web: &Web, refusal: String) -> Result<Respo
 struct Profile {
     name: String,
     theme: String,
+    /// The theme that the form was shown with.
+    #[serde(default)]
+    shown_theme: String,
 }
 
 async fn change_profile(
@@ -117,8 +142,10 @@ async fn change_profile(
         let entry = signed_in.entry(None, "user.name_set", &signed_in.named(), &details);
         web.store.change_user(user.id, &UserChange::DisplayName(name), None, Some(&entry)).await?;
     }
-    let preferences = Preferences { theme, ..user.preferences.clone() };
-    web.store.change_user(user.id, &UserChange::Preferences(preferences), None, None).await?;
+    let now = &user.preferences;
+    let shown = Preferences { theme: Theme::parse(&form.shown_theme).unwrap_or(now.theme), ..now.clone() };
+    let chosen = Preferences { theme, ..now.clone() };
+    web.store.change_user(user.id, &UserChange::Preferences { shown, chosen }, None, None).await?;
     Ok(Redirect::to("/account").into_response())
 }
 
@@ -134,19 +161,9 @@ async fn change_password(
     Posted { signed_in, form }: Posted<PasswordChange>,
 ) -> Result<Response, Problem> {
     let user = signed_in.user();
-    let limit = AttemptLimit {
-        subject: Sha256::digest(format!("password\0{}", user.id)).into(),
-        free: PASSWORDS.0,
-        longest: PASSWORDS.1,
-    };
-    if let Attempt::Wait(_) = web.store.attempt(&[limit], web.clock.now()).await? {
-        return again(&signed_in, &web, "Too many attempts; wait a moment.".to_owned()).await;
+    if let Err(refusal) = check_password(&signed_in, form.old, &web).await? {
+        return again(&signed_in, &web, refusal.to_owned()).await;
     }
-    let stored = web.store.account(&AccountKey::Id(user.id)).await?.and_then(|account| account.password);
-    if !web.passwords.verify(stored.as_ref(), form.old, &*web.ids).await.map_err(|_| busy())? {
-        return again(&signed_in, &web, "This is not your password.".to_owned()).await;
-    }
-    web.store.forgive_attempt(&limit.subject, &limit.subject).await?;
     if form.password != form.again {
         return again(&signed_in, &web, "The two new passwords are not the same.".to_owned()).await;
     }
@@ -160,6 +177,31 @@ async fn change_password(
     web.store.change_user(user.id, &change, Some(signed_in.session()), Some(&entry)).await?;
     let told = "Your password is changed. Every other session of yours has ended.";
     page(&AccountPage { told: Some(told), ..read(&signed_in, &web).await? })
+}
+
+/// Whether this is the person's password; the refusal, if not. Before another way to sign in is opened:
+/// whoever finds a session open must not be able to stay.
+pub(super) async fn check_password(
+    signed_in: &SignedIn,
+    typed: String,
+    web: &Web,
+) -> Result<Result<(), &'static str>, Problem> {
+    let user = signed_in.user();
+    let limit = AttemptLimit {
+        subject: Sha256::digest(format!("password\0{}", user.id)).into(),
+        free: PASSWORDS.0,
+        longest: PASSWORDS.1,
+    };
+    let attempted = web.clock.now();
+    if let Attempt::Wait(_) = web.store.attempt(&[limit], attempted).await? {
+        return Ok(Err("Too many attempts; wait a moment."));
+    }
+    let stored = web.store.account(&AccountKey::Id(user.id)).await?.and_then(|account| account.password);
+    if !web.passwords.verify(stored.as_ref(), typed, &*web.ids).await.map_err(|_| busy())? {
+        return Ok(Err("This is not your password."));
+    }
+    web.store.forgive_attempt(&limit.subject, &limit.subject, attempted).await?;
+    Ok(Ok(()))
 }
 
 #[derive(Deserialize)]

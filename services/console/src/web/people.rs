@@ -186,7 +186,12 @@ async fn invite(
         }
         Ok(known) => {
             desk.set_role(known.user.id, &site, Some(role), &signed_in.actor()).await?;
-            return Ok(back(&site));
+            if known.password.is_some() || known.identity.is_some() {
+                return Ok(back(&site));
+            }
+            // Invited elsewhere and not here yet: the link they had went with the change.
+            let token = desk.password_link(&known, web.options.invite, &signed_in.actor()).await?;
+            return hand_on(&door, &known.user, token.expose(), true, &web).await;
         }
         Err(PeopleError::Unknown) => {}
         Err(error) => return Err(error.into()),
@@ -325,7 +330,10 @@ impl From<PeopleError> for Problem {
     fn from(error: PeopleError) -> Self {
         match error {
             PeopleError::Unknown => Self::not_found(),
-            PeopleError::AddressTaken | PeopleError::LastOperator => Self::conflict(sentence(&error)),
+            PeopleError::AddressTaken
+            | PeopleError::LastOperator
+            | PeopleError::IdentityTaken
+            | PeopleError::OnlyWayIn => Self::conflict(sentence(&error)),
             PeopleError::Store(error) => error.into(),
         }
     }

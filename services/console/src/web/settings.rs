@@ -38,6 +38,8 @@ struct SettingsPage {
     said: Option<&'static str>,
     wrong: Option<String>,
     preferences: Preferences,
+    /// The stored preferences that the form begins with, as JSON: what is sent back is compared with them.
+    shown: String,
     themes: Vec<Choice>,
     categories: Vec<Choice>,
     digests: Vec<Choice>,
@@ -45,7 +47,8 @@ struct SettingsPage {
 }
 
 impl SettingsPage {
-    fn of(signed_in: &SignedIn, preferences: Preferences) -> Self {
+    /// `preferences` as they stand in the fields, `shown` as they are stored.
+    fn of(signed_in: &SignedIn, preferences: Preferences, shown: &Preferences) -> Result<Self, Problem> {
         let theme = |theme: Theme| Choice {
             id: theme.as_str().to_owned(),
             title: match theme {
@@ -71,8 +74,9 @@ impl SettingsPage {
             title: words::category(id),
             chosen: preferences.wellness.unblurred.contains(*id),
         };
-        Self {
+        Ok(Self {
             shell: Shell::of(signed_in),
+            shown: serde_json::to_string(shown).map_err(|_| Problem::defect())?,
             csrf: signed_in.csrf().to_owned(),
             said: None,
             wrong: None,
@@ -81,7 +85,7 @@ impl SettingsPage {
             categories: SEVERE.iter().map(unblurred).collect(),
             keyboard: Keyboard::of(&preferences),
             preferences,
-        }
+        })
     }
 }
 
@@ -92,7 +96,8 @@ struct Saved {
 }
 
 async fn settings(signed_in: SignedIn, Asked(Saved { saved }): Asked<Saved>) -> Result<Response, Problem> {
-    let shown = SettingsPage::of(&signed_in, signed_in.user().preferences.clone());
+    let stored = &signed_in.user().preferences;
+    let shown = SettingsPage::of(&signed_in, stored.clone(), stored)?;
     page(&SettingsPage { said: (!saved.is_empty()).then_some("Saved."), ..shown })
 }
 
@@ -105,7 +110,9 @@ async fn save(
         .iter()
         .filter_map(|(field, text)| Some((field.strip_prefix("key.")?.to_owned(), text.clone())))
         .collect();
-    let before = &signed_in.user().preferences;
+    // As the form showed them: another page may have changed something since, and that stays.
+    let shown: Option<Preferences> = first("shown").and_then(|json| serde_json::from_str(json).ok());
+    let before = &shown.unwrap_or_else(|| signed_in.user().preferences.clone());
     let preferences = Preferences {
         theme: first("theme").and_then(Theme::parse).unwrap_or(before.theme),
         keys: before.keys.clone(),
@@ -123,15 +130,20 @@ async fn save(
                 .min(MOST_BEFORE_BREAK),
         },
         digest: first("digest").and_then(Digest::parse).unwrap_or(before.digest),
+        urgent: first("urgent").is_some(),
     };
     match Keyboard::changes(&typed) {
         Ok(keys) => {
-            let change = UserChange::Preferences(Preferences { keys, ..preferences });
+            let change = UserChange::Preferences {
+                shown: before.clone(),
+                chosen: Preferences { keys, ..preferences },
+            };
             web.store.change_user(signed_in.user().id, &change, None, None).await?;
             Ok(Redirect::to("/settings?saved=1").into_response())
         }
         Err(wrong) => {
-            let mut shown = SettingsPage { wrong: Some(wrong), ..SettingsPage::of(&signed_in, preferences) };
+            let mut shown =
+                SettingsPage { wrong: Some(wrong), ..SettingsPage::of(&signed_in, preferences, before)? };
             // As they were typed, to be put right.
             for Binding { id, typed: field, .. } in &mut shown.keyboard.bindings {
                 if let Some(text) = typed.get(*id) {

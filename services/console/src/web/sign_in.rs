@@ -112,10 +112,11 @@ async fn sign_in(State(web): State<Arc<Web>>, request: Request) -> Result<Respon
     };
 
     let limits = limits(&mail, &client);
-    let begins_burst = match web.store.attempt(&limits, web.clock.now()).await? {
+    let attempted = web.clock.now();
+    let begins_burst = match web.store.attempt(&limits, attempted).await? {
         Attempt::Admitted { begins_burst } => begins_burst,
         Attempt::Wait(until) => {
-            let seconds = seconds_until(until, web.clock.now());
+            let seconds = seconds_until(until, attempted);
             let refusal = format!("Too many attempts. Try again in {seconds} seconds.");
             let mut response = again(StatusCode::TOO_MANY_REQUESTS, &refusal)?;
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -128,7 +129,8 @@ async fn sign_in(State(web): State<Arc<Web>>, request: Request) -> Result<Respon
         }
         return again(StatusCode::UNPROCESSABLE_ENTITY, "This address and password do not belong together.");
     };
-    web.store.forgive_attempt(&limits[0].subject, &limits[1].subject).await?;
+    // Of the network only this attempt: with an account of one's own one could guess others' for ever.
+    web.store.forgive_attempt(&limits[0].subject, &limits[1].subject, attempted).await?;
     let cookie = session::begin(&account.user, "password", &headers, &client, &web).await?;
     let next = if next.is_empty() { "/" } else { next };
     Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response())

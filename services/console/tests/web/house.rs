@@ -135,6 +135,16 @@ impl House {
     }
 }
 
+/// Waits until it is so.
+pub(crate) async fn eventually(is_so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("it comes to that");
+}
+
 pub(crate) fn site(id: &str) -> SiteId {
     SiteId::parse(id).unwrap()
 }

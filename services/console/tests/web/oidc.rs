@@ -1,6 +1,8 @@
 //! Signing in with an identity provider, against one that runs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use moderato_console::Invitation;
@@ -9,7 +11,7 @@ use moderato_domain::{Actor, DisplayName, Email, Role, User};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::house::{Answer, Browser, HOUR, House, PASSWORD, site};
+use crate::house::{Answer, Browser, HOUR, House, PASSWORD, eventually, site};
 use crate::provider::{CLIENT, Lie, Provider, SECRET};
 
 async fn house(role: &str) -> (House, Arc<Provider>) {
@@ -176,14 +178,137 @@ async fn an_answer_counts_once_and_only_in_the_browser_that_asked() {
 #[tokio::test]
 async fn a_provider_that_is_away_or_talks_too_much_is_told_about() {
     let (house, provider) = house("").await;
-    for lie in [Lie::Away, Lie::Huge] {
+    let asked = || provider.asked.load(Ordering::SeqCst);
+    for (number, lie) in [Lie::Away, Lie::Huge].into_iter().enumerate() {
         provider.lies(lie);
-        let refused = house.browser().get("/sign-in/oidc").await;
-        assert_eq!((refused.status, refused.problem()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+        // Nobody is made to wait for it again at once.
+        for _ in 0..3 {
+            let refused = house.browser().get("/sign-in/oidc").await;
+            assert_eq!((refused.status, refused.problem()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+            assert_eq!(asked(), number + 1);
+        }
+        house.clock.advance(Duration::from_secs(10));
     }
     provider.lies(Lie::Nothing);
     assert_eq!(house.browser().get("/sign-in/oidc").await.status, StatusCode::SEE_OTHER);
     let without = House::open().await;
     assert_eq!(without.browser().get("/sign-in/oidc").await.status, StatusCode::NOT_FOUND);
     assert!(!without.browser().get("/sign-in").await.body.contains("organisation"));
+}
+
+#[tokio::test]
+async fn one_asks_the_provider_for_all_and_the_others_go_on() {
+    let (house, provider) = house("").await;
+    let asked = || provider.asked.load(Ordering::SeqCst);
+    let visit = || {
+        let mut browser = house.browser();
+        tokio::spawn(async move { browser.get("/sign-in/oidc").await.status })
+    };
+    // Many come before anything is known: one question.
+    let paused = provider.pause.lock().await;
+    let crowd: Vec<_> = (0..8).map(|_| visit()).collect();
+    eventually(async || asked() == 1).await;
+    drop(paused);
+    for visit in crowd {
+        assert_eq!(visit.await.unwrap(), StatusCode::SEE_OTHER);
+    }
+    assert_eq!(asked(), 1);
+
+    // Somebody's token names a key that is not known. While the provider is asked, others sign in.
+    invite(&house, "bob@example.org").await;
+    *provider.person.lock().unwrap() =
+        json!({ "sub": "b", "email": "bob@example.org", "email_verified": true });
+    house.clock.advance(Duration::from_mins(1));
+    provider.lies(Lie::UnknownKey);
+    let paused = provider.pause.lock().await;
+    let mut odd = house.browser();
+    let refused = tokio::spawn(async move { sign_in(&mut odd).await.status });
+    eventually(async || asked() == 2).await;
+    provider.lies(Lie::Nothing);
+    assert_eq!(sign_in(&mut house.browser()).await.location(), "/account");
+    assert!(!refused.is_finished());
+    drop(paused);
+    assert_eq!(refused.await.unwrap(), StatusCode::FORBIDDEN);
+    assert_eq!(asked(), 2);
+}
+
+/// Goes to the provider as the page says, and comes back to the address that it sends to.
+async fn depart_to_link(browser: &mut Browser, password: &str) -> String {
+    let away = browser.submit("/account/identity", &[("old", password)]).await;
+    assert_eq!(away.status, StatusCode::OK, "{}", away.body);
+    let address = away.header("refresh").strip_prefix("0; url=").expect("goes on by itself").to_owned();
+    assert!(away.body.contains("Go on"), "or by a link: {}", away.body);
+    let back = browser.visit(&address).await;
+    let (_, path) = back.location().split_once("/sign-in/oidc/callback").expect("sent back");
+    format!("/sign-in/oidc/callback{path}")
+}
+
+#[tokio::test]
+async fn somebody_with_a_password_links_their_account_and_takes_it_back() {
+    let (house, provider) = house("").await;
+    let mut ann = house.operator().await;
+    *provider.person.lock().unwrap() = json!({ "sub": "a-1", "email": "somewhere@else.example" });
+    assert_eq!(sign_in(&mut house.browser()).await.problem(), "oidc", "not yet");
+    let offered = ann.get("/account").await;
+    assert!(offered.body.contains("Sign in with your organisation from now on"), "{}", offered.body);
+    assert!(ann.get("/account/identity").await.body.contains(&provider.issuer));
+    // An open session alone does not open another way in; nor does another site's form.
+    let wrong = ann.submit("/account/identity", &[("old", "a guess of mine")]).await;
+    assert_eq!((wrong.status, wrong.headers.get("refresh")), (StatusCode::UNPROCESSABLE_ENTITY, None));
+    assert_eq!(ann.post("/account/identity", &[("old", PASSWORD)]).await.problem(), "forged");
+
+    let back = depart_to_link(&mut ann, PASSWORD).await;
+    let linked = ann.get(&back).await;
+    assert_eq!(linked.location(), "/account?told=linked", "{}", linked.body);
+    assert!(ann.get("/account?told=linked").await.body.contains("with the password only"));
+    let mut elsewhere = house.browser();
+    assert_eq!(sign_in(&mut elsewhere).await.location(), "/account");
+    assert!(elsewhere.get("/account").await.body.contains("ann@example.org"));
+    assert_eq!(house.audited("user.identity_linked").await, 1);
+    assert!(house.browser().sign_in("ann@example.org", PASSWORD).await.status.is_redirection());
+
+    let back = ann.submit("/account/identity/unlink", &[]).await;
+    assert_eq!(back.location(), "/account?told=unlinked");
+    assert_eq!(sign_in(&mut house.browser()).await.problem(), "oidc");
+    assert_eq!(house.audited("user.identity_unlinked").await, 1);
+}
+
+#[tokio::test]
+async fn a_link_is_made_for_who_asked_and_of_nobody_elses_account() {
+    let (house, provider) = house("").await;
+    let mut ann = house.operator().await;
+    let (_, mut eve) = house.person("eve", &[("blog", Role::Moderator)]).await;
+    *provider.person.lock().unwrap() = json!({ "sub": "a-1" });
+    // Eve's answer in Ann's browser, and Ann's attempt once somebody else is signed in there.
+    let of_eve = depart_to_link(&mut eve, PASSWORD).await;
+    assert_eq!(ann.get(&of_eve).await.problem(), "oidc");
+    let of_ann = depart_to_link(&mut ann, PASSWORD).await;
+    assert_eq!(ann.get(&of_eve).await.problem(), "oidc");
+    let mut shared = ann.clone();
+    shared.sign_in("eve@example.org", PASSWORD).await;
+    assert_eq!(shared.get(&of_ann).await.problem(), "oidc");
+    assert_eq!(house.audited("user.identity_linked").await, 0);
+
+    // Whose account at the provider is linked already is told, and stays theirs.
+    let back = depart_to_link(&mut eve, PASSWORD).await;
+    assert_eq!(eve.get(&back).await.location(), "/account?told=linked");
+    ann.sign_in("ann@example.org", PASSWORD).await;
+    let back = depart_to_link(&mut ann, PASSWORD).await;
+    let taken = ann.get(&back).await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert!(
+        taken.body.contains("another person&#39;s") || taken.body.contains("another person"),
+        "{}",
+        taken.body
+    );
+
+    // Who has no password keeps their only way in.
+    invite(&house, "bob@example.org").await;
+    *provider.person.lock().unwrap() =
+        json!({ "sub": "b", "email": "bob@example.org", "email_verified": true });
+    let mut bob = house.browser();
+    assert_eq!(sign_in(&mut bob).await.location(), "/account");
+    assert!(bob.get("/account").await.body.contains("You sign in with your organisation."));
+    assert_eq!(bob.submit("/account/identity/unlink", &[]).await.status, StatusCode::CONFLICT);
+    assert_eq!(sign_in(&mut house.browser()).await.location(), "/account");
 }

@@ -7,10 +7,12 @@ use moderato_domain::{
     Revision, Role, State, TextFingerprint, ThreadId, Timestamp,
 };
 use moderato_engine::{CompiledRuleSet, Guidelines, STARTER_GUIDELINES, STARTER_RULES, evaluate};
-use moderato_store::{NewRecord, Pipeline as _, Reading as _, RuleSetDocument, RuleSets as _, Slot, Traces};
+use moderato_store::{
+    FILTERS_KEPT, NewRecord, Pipeline as _, Reading as _, RuleSetDocument, RuleSets as _, Slot, Traces,
+};
 use reqwest::{Method, StatusCode};
 
-use crate::house::{Answer, Browser, House, site};
+use crate::house::{Answer, Browser, House, eventually, site};
 
 /// A house where the built-in rules are in force.
 async fn open() -> House {
@@ -464,4 +466,120 @@ async fn what_happens_is_told_live_until_the_session_ends() {
     }
     assert!(stream.chunk().await.unwrap().is_none());
     assert_eq!(ann.get("/sites/blog/events?after=nonsense").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// The live updates of a page, as far as they were told.
+struct Told {
+    stream: reqwest::Response,
+    text: String,
+}
+
+impl Told {
+    /// From where a page that was loaded before begins.
+    async fn after(browser: &Browser, page: &Answer) -> Self {
+        let stream = browser.request(Method::GET, live(page)).send().await.unwrap();
+        assert_eq!(stream.status(), StatusCode::OK);
+        Self { stream, text: String::new() }
+    }
+
+    async fn until(&mut self, told: &str) {
+        while !self.text.contains(told) {
+            let chunk = tokio::time::timeout(Duration::from_secs(20), self.stream.chunk()).await.unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk.unwrap().expect("it goes on")).unwrap());
+        }
+    }
+}
+
+fn live(page: &Answer) -> &str {
+    page.body.split_once("data-events=\"").unwrap().1.split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn live_pages_begin_where_they_were_loaded_and_go_on_together() {
+    let house = open().await;
+    receive(&house, &HARMLESS).await;
+    let mut ann = house.operator().await;
+    let before = ann.get("/sites/blog/queue").await;
+    press(&mut ann, &before, "c1", "approve", &[]).await;
+    let mut early = Told::after(&ann, &before).await;
+    early.until("data: c1").await;
+    let after = ann.get("/sites/blog/queue").await;
+    let mut late = Told::after(&ann, &after).await;
+    press(&mut ann, &after, "c2", "approve", &[]).await;
+    early.until("data: c2").await;
+    late.until("data: c2").await;
+    assert!(!late.text.contains("data: c1"), "{}", late.text);
+    assert_eq!(early.text.matches("data: c1").count(), 1, "{}", early.text);
+}
+
+#[tokio::test]
+async fn nobody_takes_the_room_of_others_with_live_pages() {
+    let house = open().await;
+    let mut ann = house.operator().await;
+    let (_, mut ben) = house.person("Ben", &[("blog", Role::Moderator)]).await;
+    let (page, of_ben) = (ann.get("/sites/blog/queue").await, ben.get("/sites/blog/queue").await);
+    let mut streams = Vec::new();
+    for _ in 0..12 {
+        streams.push(Told::after(&ann, &page).await);
+    }
+    let refused = ann.get(live(&page)).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "15"));
+    assert!(refused.body.contains("12 live pages"), "{}", refused.body);
+    Told::after(&ben, &of_ben).await;
+    drop(streams.pop());
+    eventually(async || {
+        ann.request(Method::GET, live(&page)).send().await.unwrap().status() == StatusCode::OK
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_pages_of_settings_do_not_undo_each_other() {
+    let house = open().await;
+    let mut ann = house.operator().await;
+    let page = ann.get("/settings").await;
+    let (_, rest) = page.body.split_once("name=\"shown\" value=\"").expect("what was shown");
+    let shown = rest.split('"').next().unwrap().replace("&#34;", "\"").replace("&quot;", "\"");
+    // Both were loaded before either was saved.
+    let as_shown = [("shown", shown.as_str()), ("blur", "1"), ("theme", "system"), ("digest", "never")];
+    let mut dark = as_shown;
+    dark[2] = ("theme", "dark");
+    let mut daily = as_shown;
+    daily[3] = ("digest", "daily");
+    for form in [dark, daily] {
+        assert_eq!(ann.submit("/settings", &form).await.location(), "/settings?saved=1");
+    }
+    let profile = [("name", "Ann"), ("theme", "system"), ("shown_theme", "system")];
+    assert_eq!(ann.submit("/account/profile", &profile).await.location(), "/account");
+    let stored = ann.get("/settings").await.body;
+    for chosen in ["name=\"theme\" value=\"dark\" checked", "name=\"digest\" value=\"daily\" checked"] {
+        assert!(stored.contains(chosen), "{chosen}: {stored}");
+    }
+}
+
+#[tokio::test]
+async fn shared_filters_are_bounded_say_who_made_them_and_stand_in_the_log() {
+    let house = open().await;
+    let mut ann = house.operator().await;
+    let keep = [("name", "Loud ones"), ("shared", "1"), ("filter", "queue=flagged")];
+    assert!(ann.submit("/sites/blog/filters", &keep).await.status.is_redirection());
+    let (_, mut ben) = house.person("Ben", &[("blog", Role::Moderator)]).await;
+    let page = ben.get("/sites/blog/queue").await;
+    assert!(page.body.contains("Loud ones") && page.body.contains("for all, by Ann"), "{}", page.body);
+    for _ in 1..FILTERS_KEPT {
+        ben.submit("/sites/blog/filters", &keep).await;
+    }
+    let full = ben.submit("/sites/blog/filters", &keep).await;
+    assert_eq!((full.status, full.problem()), (StatusCode::CONFLICT, "conflict"));
+    assert!(full.body.contains("This site shares 50 filters"), "{}", full.body);
+    assert_eq!(house.audited("filter.shared").await, FILTERS_KEPT as usize);
+    let id =
+        page.body.split("name=\"filter\" value=\"").nth(1).map_or("", |rest| rest.split('"').next().unwrap());
+    assert_eq!(id, "", "a moderator cannot forget what others work with");
+    let page = ann.get("/sites/blog/queue").await;
+    let (_, side) = page.body.split_once("/filters/drop").unwrap();
+    let (_, rest) = side.split_once("name=\"filter\" value=\"").unwrap();
+    let id = rest.split('"').next().unwrap().to_owned();
+    assert!(ann.submit("/sites/blog/filters/drop", &[("filter", &id)]).await.status.is_redirection());
+    assert_eq!(house.audited("filter.dropped").await, 1);
 }

@@ -159,3 +159,26 @@ async fn links_are_mailed_if_mails_go_out() {
     assert_eq!(arrived.len(), 2, "{arrived:?}");
     assert_eq!(arrived[1].header("Subject"), Some("A new password"));
 }
+
+#[tokio::test]
+async fn a_link_that_was_made_for_less_does_not_open_more() {
+    let house = House::open().await;
+    let mut ann = house.operator().await;
+    let fields = [("mail", "bob@example.org"), ("name", "Bob"), ("role", "moderator")];
+    let link = |answer: &crate::house::Answer| {
+        let (_, rest) = answer.body.split_once(&format!("value=\"{}", house.base)).expect("a link");
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let first = link(&ann.submit("/sites/blog/people/invite", &fields).await);
+    let key = AccountKey::Mail(moderato_domain::Email::parse("bob@example.org").unwrap());
+    let bob = house.store.account(&key).await.unwrap().unwrap().user;
+    ann.submit(&format!("/sites/blog/people/{}/role", bob.id), &[("role", "admin")]).await;
+    assert_eq!(house.browser().get(&first).await.status, StatusCode::GONE);
+    // Let in elsewhere before they came: the link that is shown then works.
+    let second = link(&ann.submit("/sites/news/people/invite", &fields).await);
+    let mut browser = house.browser();
+    browser.post(&second, &[("name", "Bob"), ("password", PASSWORD), ("again", PASSWORD)]).await;
+    assert!(browser.is_in().await);
+    let stored = house.store.account(&key).await.unwrap().unwrap().user;
+    assert_eq!(stored.memberships, [(site("blog"), Role::Admin), (site("news"), Role::Moderator)].into());
+}

@@ -1,6 +1,7 @@
 //! An OpenID Connect provider: small, honest, and able to lie on request.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -45,6 +46,10 @@ pub(crate) struct Provider {
     /// What it says about whoever signs in.
     pub(crate) person: Mutex<Value>,
     pub(crate) algorithm: Mutex<Algorithm>,
+    /// How often it was asked about itself.
+    pub(crate) asked: AtomicUsize,
+    /// Has no answer about itself as long as somebody holds it.
+    pub(crate) pause: tokio::sync::Mutex<()>,
     /// Grants by code; each can be redeemed once.
     grants: Mutex<HashMap<String, HashMap<String, String>>>,
     keys: HashMap<&'static str, (Algorithm, EncodingKey)>,
@@ -69,6 +74,8 @@ impl Provider {
             lie: Mutex::new(Lie::Nothing),
             person: Mutex::new(Value::Null),
             algorithm: Mutex::new(Algorithm::ES256),
+            asked: AtomicUsize::new(0),
+            pause: tokio::sync::Mutex::default(),
             grants: Mutex::default(),
             keys,
             now_s,
@@ -134,6 +141,8 @@ fn json_answer(value: &Value) -> Response {
 }
 
 async fn configuration(State(provider): State<Arc<Provider>>) -> Response {
+    provider.asked.fetch_add(1, Ordering::SeqCst);
+    drop(provider.pause.lock().await);
     match provider.lie() {
         Lie::Away => return StatusCode::BAD_GATEWAY.into_response(),
         Lie::Huge => return "x".repeat(1024 * 1024).into_response(),

@@ -13,14 +13,14 @@ use moderato_store::{
     Account, AccountKey, Accounts, Activation, ActorRecord, Agreement, Answers, ApiKey, ApiKeyId, AppealCase,
     Appealed, Attempt, AttemptLimit, Audit, AuditRecord, AuthorHistory, Changed, Claimed, CommentFilter,
     CommentPosition, Comparisons, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
-    DecisionRecord, DirectorySnapshot, Effect, EndSessions, Event, EventCursor, EventLog, HourOfWork,
-    Insight, JudgedComment, KeptStanding, LinkUse, Mail, NewRecord, Note, OneTimeLink, Outbox, Period,
-    Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition, Reading, Recorded, Redress,
-    ReportFold, Reported, Review, RuleAppeals, RuleEffects, RuleSetDocument, RuleSetEntry, RuleSets,
-    RuleStatistics, RuleTally, RulesInForce, SampleScope, SampledDecision, Sanction, SanctionPosition,
-    SavedFilter, SecondLook, SecondLooked, SecretHash, Session, ShadowDifference, Slot, StatementPosition,
-    StatisticsScope, Store, StoreError, StoredComment, TakenMail, Tenants, UndoError, UserChange,
-    WaitingTimes, Withdrawn,
+    DecisionRecord, DirectorySnapshot, DueEffect, DueRejection, Effect, EndSessions, Event, EventCursor,
+    EventLog, FilterKept, HourOfWork, Insight, JudgedComment, KeptStanding, LinkUse, Mail, NewRecord, Note,
+    OneTimeLink, Outbox, Period, Pipeline, Questions, QueueCount, QueueFilter, QueueItem, QueuePosition,
+    Reading, Recorded, Redress, ReportFold, Reported, Review, RuleAppeals, RuleEffects, RuleSetDocument,
+    RuleSetEntry, RuleSets, RuleStatistics, RuleTally, RulesInForce, SampleScope, SampledDecision, Sanction,
+    SanctionPosition, SavedFilter, SecondLook, SecondLooked, SecretHash, Session, ShadowDifference, Slot,
+    StatedRejection, StatementPosition, StatisticsScope, Store, StoreError, StoredComment, TakenMail,
+    Tenants, UndoError, UrgentItem, UserChange, WaitingTimes, Withdrawn,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -260,11 +260,22 @@ impl Review for Instrumented {
     ) -> Result<Vec<Sanction>, StoreError> {
         self.inner.sanctions(site, now, after, limit).await
     }
-    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
-        self.inner.put_filter(site, filter).await
+    async fn put_filter(
+        &self,
+        site: &SiteId,
+        filter: &SavedFilter,
+        entry: &AuditEntry,
+    ) -> Result<FilterKept, StoreError> {
+        self.inner.put_filter(site, filter, entry).await
     }
-    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
-        self.inner.drop_filter(site, id, owner).await
+    async fn drop_filter(
+        &self,
+        site: &SiteId,
+        id: &str,
+        owner: &str,
+        entry: &AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.inner.drop_filter(site, id, owner, entry).await
     }
     async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {
         self.inner.filters(site, owner).await
@@ -304,22 +315,38 @@ impl Redress for Instrumented {
     async fn appeal(&self, name: &CommentName) -> Result<Option<AppealCase>, StoreError> {
         self.inner.appeal(name).await
     }
-    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DueEffect>, StoreError> {
         self.inner.due_effects(now, limit).await
+    }
+    async fn decision_about(
+        &self,
+        decision: DecisionId,
+        name: &CommentName,
+    ) -> Result<Option<DecisionRecord>, StoreError> {
+        self.inner.decision_about(decision, name).await
+    }
+    async fn set_effect_aside(&self, effect: &DueEffect, next: Timestamp) -> Result<(), StoreError> {
+        self.inner.set_effect_aside(effect, next).await
     }
     async fn carry_out(&self, effects: &[Effect], now: Timestamp) -> Result<(), StoreError> {
         self.inner.carry_out(effects, now).await
     }
-    async fn rejections(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+    async fn rejections(&self, limit: u32) -> Result<Vec<(EventCursor, DueRejection)>, StoreError> {
         self.inner.rejections(limit).await
+    }
+    async fn rejections_set_aside(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueRejection>, StoreError> {
+        self.inner.rejections_set_aside(now, limit).await
     }
     async fn state_rejections(
         &self,
-        until: EventCursor,
-        statements: &[Statement],
-        mails: &[Mail],
+        until: Option<EventCursor>,
+        stated: &[StatedRejection],
     ) -> Result<(), StoreError> {
-        self.inner.state_rejections(until, statements, mails).await
+        self.inner.state_rejections(until, stated).await
     }
     async fn author_mail(
         &self,
@@ -352,6 +379,26 @@ impl Outbox for Instrumented {
     }
     async fn mail_sent(&self, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
         self.inner.mail_sent(id, now).await
+    }
+    async fn urgent_items(
+        &self,
+        site: &SiteId,
+        untold: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UrgentItem>, StoreError> {
+        self.inner.urgent_items(site, untold, limit).await
+    }
+    async fn urgent_mails(&self, user: UserId, since: Timestamp) -> Result<u32, StoreError> {
+        self.inner.urgent_mails(user, since).await
+    }
+    async fn tell_urgent(
+        &self,
+        user: UserId,
+        site: &SiteId,
+        items: &[UrgentItem],
+        mail: &Mail,
+    ) -> Result<bool, StoreError> {
+        self.inner.tell_urgent(user, site, items, mail).await
     }
     async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
         self.inner.mail_failed(id, error, next).await
@@ -433,8 +480,13 @@ impl Accounts for Instrumented {
     async fn attempt(&self, limits: &[AttemptLimit], now: Timestamp) -> Result<Attempt, StoreError> {
         self.inner.attempt(limits, now).await
     }
-    async fn forgive_attempt(&self, cleared: &[u8; 32], eased: &[u8; 32]) -> Result<(), StoreError> {
-        self.inner.forgive_attempt(cleared, eased).await
+    async fn forgive_attempt(
+        &self,
+        cleared: &[u8; 32],
+        eased: &[u8; 32],
+        attempted: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.forgive_attempt(cleared, eased, attempted).await
     }
     async fn forget_ended(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.forget_ended(now).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use moderato_domain::{SiteId, Timestamp};
-use moderato_store::{Mail, MailKind, TakenMail};
+use moderato_store::{Mail, MailKind, TakenMail, UNASKED_COUNTED, UNASKED_PER_DAY};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
@@ -19,9 +19,20 @@ pub(crate) async fn post(database: &Database, mails: &[Mail]) -> sqlx::Result<()
 }
 
 pub(super) async fn insert(connection: &mut SqliteConnection, mails: &[&Mail]) -> sqlx::Result<()> {
+    // Together as far as none of them counts for the next one.
+    for mails in mails.chunk_by(|one, next| one.unasked.is_none() && next.unasked.is_none()) {
+        match mails {
+            [mail] if is_too_many(connection, mail).await? => give_up(connection, mail).await?,
+            _ => insert_counted(connection, mails).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn insert_counted(connection: &mut SqliteConnection, mails: &[&Mail]) -> sqlx::Result<()> {
     for mails in mails.chunks(ROWS_AT_ONCE) {
         let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO mails (mail_id, kind, site_id, recipient, subject, body, due_ms, next_attempt_ms) ",
+            "INSERT INTO mails (mail_id, kind, site_id, recipient, subject, body, due_ms, next_attempt_ms, recipient_hash) ",
         );
         insert.push_values(mails, |mut row, mail| {
             row.push_bind(mail.id)
@@ -31,11 +42,40 @@ pub(super) async fn insert(connection: &mut SqliteConnection, mails: &[&Mail]) -
                 .push_bind(&mail.subject)
                 .push_bind(&mail.body)
                 .push_bind(mail.due.as_millis())
-                .push_bind(mail.due.as_millis());
+                .push_bind(mail.due.as_millis())
+                .push_bind(mail.unasked.as_ref().map(<[u8; 32]>::as_slice));
         });
         insert.push(" ON CONFLICT (mail_id) DO NOTHING");
         insert.build().execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+/// By `mails_by_recipient`.
+async fn is_too_many(connection: &mut SqliteConnection, mail: &Mail) -> sqlx::Result<bool> {
+    let Some(recipient) = &mail.unasked else { return Ok(false) };
+    let count: u32 =
+        sqlx::query_scalar("SELECT count(*) FROM mails WHERE recipient_hash = ?1 AND due_ms > ?2")
+            .bind(recipient.as_slice())
+            .bind(mail.due.minus(UNASKED_COUNTED).as_millis())
+            .fetch_one(connection)
+            .await?;
+    Ok(count >= UNASKED_PER_DAY)
+}
+
+/// Known, so that it is not posted again, and given up.
+async fn give_up(connection: &mut SqliteConnection, mail: &Mail) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO mails (mail_id, kind, site_id, recipient, subject, body, due_ms, last_error)
+         VALUES (?1, ?2, ?3, '', '', '', ?4, 'too many mails to this address in a day')
+         ON CONFLICT (mail_id) DO NOTHING",
+    )
+    .bind(mail.id)
+    .bind(mail.kind.as_str())
+    .bind(mail.site.as_ref().map(SiteId::as_str))
+    .bind(mail.due.as_millis())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -57,7 +97,7 @@ pub(crate) async fn take(
     let taken = sqlx::query(
         "UPDATE mails SET attempts = attempts + 1, next_attempt_ms = ?2
          WHERE mail_id IN (SELECT mail_id FROM mails WHERE next_attempt_ms <= ?1 ORDER BY next_attempt_ms LIMIT ?3)
-         RETURNING mail_id, kind, site_id, recipient, subject, body, due_ms, attempts",
+         RETURNING mail_id, kind, site_id, recipient, subject, body, due_ms, recipient_hash, attempts",
     )
     .bind(now.as_millis())
     .bind(now.plus(lease).as_millis())
@@ -112,6 +152,7 @@ fn taken_mail(row: &SqliteRow) -> sqlx::Result<TakenMail> {
             subject: row.try_get("subject")?,
             body: row.try_get("body")?,
             due: rows::time(row, "due_ms")?,
+            unasked: rows::optional_bytes(row, "recipient_hash")?,
         },
         attempt: rows::count(row, "attempts")?,
     })

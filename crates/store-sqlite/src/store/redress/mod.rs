@@ -5,22 +5,26 @@
 //! | `reports` | readers' reports, and how decisions answer them |
 //! | `appeals` | authors' objections, and how decisions answer them |
 //! | `statements` | statements of reasons, and what follows from decisions |
+//! | `rejections` | what the engine rejected, until it is stated |
 //! | `mails` | mails that wait to be sent |
+//! | `urgent` | what should not wait, and who was told of it |
 
 pub(crate) mod appeals;
 mod mails;
+mod rejections;
 pub(crate) mod reports;
 mod statements;
+mod urgent;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    AppealText, CommentName, DecisionId, Notice, Puid, Report, Revision, SiteId, Statement, Timestamp,
+    AppealText, CommentName, DecisionId, Notice, Puid, Report, Revision, SiteId, Statement, Timestamp, UserId,
 };
 use moderato_store::{
-    AppealCase, Appealed, DecisionRecord, Effect, Event, EventCursor, Mail, Outbox, Redress, ReportFold,
-    Reported, StatementPosition, StoreError, TakenMail,
+    AppealCase, Appealed, DecisionRecord, DueEffect, DueRejection, Effect, EventCursor, Mail, Outbox,
+    Redress, ReportFold, Reported, StatedRejection, StatementPosition, StoreError, TakenMail, UrgentItem,
 };
 use uuid::Uuid;
 
@@ -66,25 +70,44 @@ impl Redress for SqliteStore {
         appeals::newest(&self.database, name).await.map_err(store_error)
     }
 
-    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        super::review::due(&self.database, now, limit).await.map_err(store_error)
+    async fn due_effects(&self, now: Timestamp, limit: u32) -> Result<Vec<DueEffect>, StoreError> {
+        statements::due(&self.database, now, limit).await.map_err(store_error)
+    }
+
+    async fn decision_about(
+        &self,
+        decision: DecisionId,
+        name: &CommentName,
+    ) -> Result<Option<DecisionRecord>, StoreError> {
+        statements::decided(&self.database, decision, name).await.map_err(store_error)
     }
 
     async fn carry_out(&self, effects: &[Effect], now: Timestamp) -> Result<(), StoreError> {
         statements::carry_out(&self.database, effects, now).await.map_err(store_error)
     }
 
-    async fn rejections(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
-        statements::rejections(&self.database, limit).await.map_err(store_error)
+    async fn set_effect_aside(&self, effect: &DueEffect, next: Timestamp) -> Result<(), StoreError> {
+        statements::set_aside(&self.database, effect, next).await.map_err(store_error)
+    }
+
+    async fn rejections(&self, limit: u32) -> Result<Vec<(EventCursor, DueRejection)>, StoreError> {
+        rejections::logged(&self.database, limit).await.map_err(store_error)
+    }
+
+    async fn rejections_set_aside(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueRejection>, StoreError> {
+        rejections::set_aside(&self.database, now, limit).await.map_err(store_error)
     }
 
     async fn state_rejections(
         &self,
-        until: EventCursor,
-        statements: &[Statement],
-        mails: &[Mail],
+        until: Option<EventCursor>,
+        stated: &[StatedRejection],
     ) -> Result<(), StoreError> {
-        statements::state_rejections(&self.database, until, statements, mails).await.map_err(store_error)
+        rejections::state(&self.database, until, stated).await.map_err(store_error)
     }
 
     async fn author_mail(
@@ -125,5 +148,28 @@ impl Outbox for SqliteStore {
 
     async fn mail_failed(&self, id: Uuid, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
         mails::failed(&self.database, id, error, next).await.map_err(store_error)
+    }
+
+    async fn urgent_items(
+        &self,
+        site: &SiteId,
+        untold: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UrgentItem>, StoreError> {
+        urgent::items(&self.database, site, untold, limit).await.map_err(store_error)
+    }
+
+    async fn urgent_mails(&self, user: UserId, since: Timestamp) -> Result<u32, StoreError> {
+        urgent::mails(&self.database, user, since).await.map_err(store_error)
+    }
+
+    async fn tell_urgent(
+        &self,
+        user: UserId,
+        site: &SiteId,
+        items: &[UrgentItem],
+        mail: &Mail,
+    ) -> Result<bool, StoreError> {
+        urgent::tell(&self.database, user, site, items, mail).await.map_err(store_error)
     }
 }

@@ -3,14 +3,15 @@
 use moderato_domain::{
     CommentName, DecisionId, Notice, Puid, Revision, SiteId, Source, Statement, Timestamp,
 };
-use moderato_store::{Effect, Event, EventCursor, Mail, StatementPosition};
+use moderato_store::{DecisionRecord, DueEffect, Effect, Mail, StatementPosition};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::mails;
 use crate::database::Database;
 use crate::rows;
-use crate::store::{ROWS_AT_ONCE, events};
+use crate::store::ROWS_AT_ONCE;
+use crate::store::review::decision_about;
 
 const COLUMNS: &str =
     "puid, site_id, comment_id, revision, decision, category, guideline, facts, message, source,
@@ -65,6 +66,52 @@ pub(crate) async fn of_puid(
     row.as_ref().map(statement).transpose()
 }
 
+/// By `decisions_due`. What was undone has no effects.
+pub(crate) async fn due(database: &Database, now: Timestamp, limit: u32) -> sqlx::Result<Vec<DueEffect>> {
+    let found = sqlx::query(
+        "SELECT decision, site_id, comment_id, effects_attempts FROM decisions
+         WHERE effects_time_ms IS NULL AND undo_until_ms < ?1 AND undone_time_ms IS NULL
+           AND (effects_next_ms IS NULL OR effects_next_ms <= ?1)
+         ORDER BY undo_until_ms, decision_id LIMIT ?2",
+    )
+    .bind(now.as_millis())
+    .bind(limit)
+    .fetch_all(database.readers())
+    .await?;
+    let due = found.iter().map(|row| {
+        Ok(DueEffect {
+            decision: DecisionId(row.try_get("decision")?),
+            comment: rows::comment_name(row)?,
+            attempts: rows::count(row, "effects_attempts")?,
+        })
+    });
+    due.collect()
+}
+
+pub(crate) async fn decided(
+    database: &Database,
+    decision: DecisionId,
+    name: &CommentName,
+) -> sqlx::Result<Option<DecisionRecord>> {
+    let mut connection = database.readers().acquire().await?;
+    decision_about(&mut connection, decision, name).await
+}
+
+pub(crate) async fn set_aside(database: &Database, effect: &DueEffect, next: Timestamp) -> sqlx::Result<()> {
+    let mut transaction = database.write().await?;
+    sqlx::query(
+        "UPDATE decisions SET effects_attempts = effects_attempts + 1, effects_next_ms = ?4
+         WHERE decision = ?1 AND site_id = ?2 AND comment_id = ?3",
+    )
+    .bind(effect.decision.0)
+    .bind(effect.comment.site.as_str())
+    .bind(effect.comment.comment.as_str())
+    .bind(next.as_millis())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await
+}
+
 pub(crate) async fn carry_out(database: &Database, effects: &[Effect], now: Timestamp) -> sqlx::Result<()> {
     let keys: Vec<_> = effects
         .iter()
@@ -97,27 +144,6 @@ pub(crate) async fn carry_out(database: &Database, effects: &[Effect], now: Time
     let mails: Vec<&Mail> = mine.iter().flat_map(|effect| &effect.mails).collect();
     insert(&mut transaction, &statements).await?;
     mails::insert(&mut transaction, &mails).await?;
-    transaction.commit().await
-}
-
-pub(crate) async fn rejections(database: &Database, limit: u32) -> sqlx::Result<Vec<Event>> {
-    events::rejected(database, limit).await
-}
-
-pub(crate) async fn state_rejections(
-    database: &Database,
-    until: EventCursor,
-    statements: &[Statement],
-    mails: &[Mail],
-) -> sqlx::Result<()> {
-    let mut transaction = database.write().await?;
-    insert(&mut transaction, &statements.iter().collect::<Vec<_>>()).await?;
-    mails::insert(&mut transaction, &mails.iter().collect::<Vec<_>>()).await?;
-    // Never back: another process may have come further.
-    sqlx::query("UPDATE redress_progress SET sequence = max(sequence, ?1)")
-        .bind(until.sequence)
-        .execute(&mut *transaction)
-        .await?;
     transaction.commit().await
 }
 
@@ -157,7 +183,7 @@ pub(crate) async fn answered_notices(
 }
 
 /// A statement that is there already is the same one.
-async fn insert(connection: &mut SqliteConnection, statements: &[&Statement]) -> sqlx::Result<()> {
+pub(super) async fn insert(connection: &mut SqliteConnection, statements: &[&Statement]) -> sqlx::Result<()> {
     for statements in statements.chunks(ROWS_AT_ONCE) {
         let guidelines = statements
             .iter()

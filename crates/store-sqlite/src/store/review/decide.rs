@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId};
 use moderato_store::{
     DecideError, Decided, DecisionRecord, EventKind, Met, ReviewCase, Ruling, decision_entry,
 };
@@ -103,24 +103,6 @@ async fn meet(
 
 fn ids(decision: &Decision) -> impl Iterator<Item = &CommentId> {
     decision.targets.iter().map(|target| &target.comment)
-}
-
-/// Decisions whose time to be undone has passed and that nothing has followed from yet, by
-/// `decisions_due`. What was undone has no effects.
-pub(crate) async fn due(
-    database: &Database,
-    now: Timestamp,
-    limit: u32,
-) -> sqlx::Result<Vec<DecisionRecord>> {
-    let found = sqlx::query(decisions_where!(
-        "effects_time_ms IS NULL AND undo_until_ms < ?1 AND undone_time_ms IS NULL
-         ORDER BY undo_until_ms, decision_id LIMIT ?2"
-    ))
-    .bind(now.as_millis())
-    .bind(limit)
-    .fetch_all(database.readers())
-    .await?;
-    found.iter().map(rows::decision).collect()
 }
 
 /// A decision about one of its comments, by `decisions_once`.

@@ -20,14 +20,16 @@ mod records;
 mod sanctions;
 mod undo;
 
-pub(crate) use decide::{decision_about, due};
+pub(crate) use decide::decision_about;
 
 use async_trait::async_trait;
-use moderato_domain::{Actor, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{
+    Actor, AuditEntry, AuthorKey, CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp,
+};
 use moderato_store::{
     AuthorHistory, Claimed, Conversation, DecideError, Decided, DecisionFilter, DecisionPosition,
-    DecisionRecord, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition, Review, Sanction,
-    SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
+    DecisionRecord, FilterKept, KeptStanding, Note, QueueCount, QueueFilter, QueueItem, QueuePosition,
+    Review, Sanction, SanctionPosition, SavedFilter, StoreError, StoredComment, UndoError,
 };
 
 use super::SqliteStore;
@@ -182,12 +184,23 @@ impl Review for SqliteStore {
         sanctions::in_force(&self.database, site, now, after, limit).await.map_err(store_error)
     }
 
-    async fn put_filter(&self, site: &SiteId, filter: &SavedFilter) -> Result<(), StoreError> {
-        filters::put(&self.database, site, filter).await.map_err(store_error)
+    async fn put_filter(
+        &self,
+        site: &SiteId,
+        filter: &SavedFilter,
+        entry: &AuditEntry,
+    ) -> Result<FilterKept, StoreError> {
+        filters::put(&self.database, site, filter, entry).await.map_err(store_error)
     }
 
-    async fn drop_filter(&self, site: &SiteId, id: &str, owner: &str) -> Result<bool, StoreError> {
-        filters::drop(&self.database, site, id, owner).await.map_err(store_error)
+    async fn drop_filter(
+        &self,
+        site: &SiteId,
+        id: &str,
+        owner: &str,
+        entry: &AuditEntry,
+    ) -> Result<bool, StoreError> {
+        filters::drop(&self.database, site, id, owner, entry).await.map_err(store_error)
     }
 
     async fn filters(&self, site: &SiteId, owner: &str) -> Result<Vec<SavedFilter>, StoreError> {

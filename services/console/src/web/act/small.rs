@@ -8,8 +8,9 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use moderato_domain::{CommentId, DecisionId, Permission};
-use moderato_store::{Claimed, DecisionFilter, DecisionRecord, Note, SavedFilter};
+use moderato_store::{Claimed, DecisionFilter, DecisionRecord, FILTERS_KEPT, FilterKept, Note, SavedFilter};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::super::Web;
 use super::super::dress::FRAGMENT;
@@ -137,9 +138,16 @@ pub(super) async fn save_filter(
         id: web.ids.time_ordered().to_string(),
         name,
         owner: form.shared.is_empty().then(|| signed_in.actor().id),
+        maker: Some(signed_in.actor()),
         filter,
     };
-    web.store.put_filter(&door.site.id, &saved).await?;
+    let details = json!({ "name": saved.name });
+    let entry = signed_in.entry(Some(&door.site.id), "filter.shared", &filed(&saved.id), &details);
+    if web.store.put_filter(&door.site.id, &saved, &entry).await? != FilterKept::Kept {
+        let whose = if saved.owner.is_some() { "You have" } else { "This site shares" };
+        let message = format!("{whose} {FILTERS_KEPT} filters here already; forget one of them first.");
+        return Err(Problem::conflict(message));
+    }
     Ok(Redirect::to(&Question::of(&saved.filter).path(&base(&door.site.id))).into_response())
 }
 
@@ -157,10 +165,16 @@ pub(super) async fn drop_filter(
             return Err(Problem::forbidden("Others work with this filter, too; an admin can forget it."));
         }
     }
-    if !web.store.drop_filter(&door.site.id, &form.filter, &me.id).await? {
+    let entry = signed_in.entry(Some(&door.site.id), "filter.dropped", &filed(&form.filter), &json!({}));
+    if !web.store.drop_filter(&door.site.id, &form.filter, &me.id, &entry).await? {
         return Err(Problem::conflict("There is no such filter of yours any more."));
     }
     Ok(Redirect::to(&back(&form.back, &base(&door.site.id))).into_response())
+}
+
+/// A filter's name in the audit log.
+fn filed(id: &str) -> String {
+    format!("filters/{id}")
 }
 
 /// A decision to go back to.

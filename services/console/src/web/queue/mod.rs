@@ -97,6 +97,8 @@ pub(crate) struct FilterLink {
     pub(crate) current: bool,
     /// Nobody else sees it.
     pub(crate) mine: bool,
+    /// Who made it, if that is known.
+    pub(crate) maker: String,
     /// The person may forget it.
     pub(crate) droppable: bool,
 }
@@ -157,6 +159,7 @@ impl FilterLink {
             id: filter.id,
             name: filter.name,
             mine,
+            maker: filter.maker.map(|maker| maker.name).unwrap_or_default(),
             droppable: mine || admin,
         }
     }
