@@ -35,6 +35,11 @@ const DAMAGES: &[Damage] = &[
         says: "1 of 1 comments are not reported or appealed as was filed",
     },
     Damage {
+        breaks: "INSERT INTO rejections_set_aside VALUES ('blog', 'c1', 1, 3, 1)",
+        mends: "DELETE FROM rejections_set_aside",
+        says: "1 cannot be carried out, such as about sites/blog/comments/c1",
+    },
+    Damage {
         breaks: "CREATE TABLE kept AS SELECT * FROM rule_set_activations; DELETE FROM rule_set_activations",
         mends: "INSERT INTO rule_set_activations SELECT * FROM kept; DROP TABLE kept",
         says: "none: start the service once",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use moderato_console::RuleDesk;
-use moderato_domain::SystemClock;
+use moderato_domain::{CommentName, SystemClock, Timestamp};
 use moderato_runtime::config::Config;
 use moderato_store::{Store, verify_audit};
 
@@ -47,6 +47,7 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<()> {
         ("store", writable(&*store).await),
         ("queues of moderators", queues),
         ("reports and appeals", objections),
+        ("effects of decisions", effects(&*store).await),
         ("audit log", audit(&*store).await),
         ("rules in force", rules(&store).await),
         ("dead letters", dead_letters(&config).await),
@@ -131,6 +132,26 @@ async fn standings(store: &dyn Store) -> [Finding; 2] {
         finding(misplaced, queues, "wait in the wrong queue"),
         finding(miscounted, objections, "are not reported or appealed as was filed"),
     ]
+}
+
+/// What follows from decisions and rejections must be carried out. What was set aside is tried again by
+/// itself, and somebody should look why.
+async fn effects(store: &dyn Store) -> Finding {
+    let ever = Timestamp::from_millis(i64::MAX);
+    let due = store.due_effects(ever, PAGE).await.map_err(|error| error.to_string())?;
+    let decisions = due.iter().filter(|effect| effect.attempts > 0).map(|effect| &effect.comment);
+    let rejections = store.rejections_set_aside(ever, PAGE).await.map_err(|error| error.to_string())?;
+    let aside: Vec<String> =
+        decisions.chain(rejections.iter().map(|due| &due.comment)).map(CommentName::to_string).collect();
+    match aside.len() {
+        0 => Ok("none is set aside".to_owned()),
+        count => {
+            let named = aside[..count.min(NAMED)].join(", ");
+            Err(format!(
+                "{count} cannot be carried out, such as about {named}: the log of the console role says why"
+            ))
+        }
+    }
 }
 
 async fn audit(store: &dyn Store) -> Finding {

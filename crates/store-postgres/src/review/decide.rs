@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId, Timestamp};
+use moderato_domain::{CommentId, CommentName, Decision, DecisionId, SiteId};
 use moderato_store::{
     DecideError, Decided, DecisionRecord, EventKind, Met, ReviewCase, Ruling, decision_entry,
 };
