@@ -96,15 +96,27 @@ impl TextFingerprint {
     /// The fingerprint of a body.
     pub fn of(body: &str) -> Self {
         let mut text = Vec::with_capacity(body.len() + 1);
-        for word in body.split_whitespace() {
-            if word.is_ascii() {
-                text.extend(word.bytes().map(|byte| byte.to_ascii_lowercase()));
-            } else {
-                let lower = word.chars().flat_map(char::to_lowercase);
-                lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
+        let fold = |ch: char, text: &mut Vec<u8>| match ch {
+            _ if ch.is_whitespace() => {
+                if text.last().is_some_and(|last| *last != b' ') {
+                    text.push(b' ');
+                }
             }
-            text.push(b' ');
+            _ if ch.is_ascii() => text.push(ch.to_ascii_lowercase() as u8),
+            _ => {
+                for lower in ch.to_lowercase() {
+                    text.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+        };
+        // Most texts are ASCII, whose characters need no decoding.
+        if body.is_ascii() {
+            body.bytes().for_each(|byte| fold(char::from(byte), &mut text));
+        } else {
+            body.chars().for_each(|ch| fold(ch, &mut text));
         }
+        // Every word ends with a space, the last one, too.
+        fold(' ', &mut text);
         let digest = Sha256::digest(&text);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&digest[..8]);
@@ -161,5 +173,22 @@ impl LogKey {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&digest[..8]);
         Self(i64::from_be_bytes(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_spaced_or_capitalised_otherwise_is_the_same() {
+        // Stored by earlier releases: the SHA-256 of "hello große welt ".
+        let stored = TextFingerprint::from_i64(5_265_093_771_182_339_097);
+        for body in ["hello große welt", " Hello\u{a0}GRO\u{df}e\n\n\tWelt ", "hello\u{b}große welt"] {
+            assert_eq!(TextFingerprint::of(body), stored, "{body:?}");
+        }
+        assert_eq!(TextFingerprint::of("A b"), TextFingerprint::of(" a\u{b} \r\nB"));
+        assert_ne!(TextFingerprint::of("ab"), TextFingerprint::of("a b"));
+        assert_eq!(TextFingerprint::of(""), TextFingerprint::of(" \n"));
     }
 }

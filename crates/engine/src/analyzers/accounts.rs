@@ -118,19 +118,17 @@ fn cards(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
-    while at < bytes.len() && found.len() < ACCOUNTS_MAX {
-        if !bytes[at].is_ascii_digit() {
-            at += 1;
-            continue;
-        }
+    while found.len() < ACCOUNTS_MAX
+        && let Some(digit) = bytes[at..].iter().position(u8::is_ascii_digit)
+    {
+        at += digit;
         // A letter before the first digit makes it part of some code.
         let apart = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
-        if let Some(end) = card_end(bytes, at).filter(|_| apart) {
+        let end = if apart { card_end(bytes, at) } else { None };
+        if let Some(end) = end {
             found.push(at..end);
-            at = end;
-        } else {
-            at += digits_from(bytes, at);
         }
+        at = end.unwrap_or_else(|| at + digits_from(bytes, at));
     }
     found
 }
@@ -196,20 +194,20 @@ fn ibans(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
-    while at + 4 < bytes.len() && found.len() < ACCOUNTS_MAX {
+    // Nearly every text has no digits to look at: the check digits are found first, then what is before.
+    while found.len() < ACCOUNTS_MAX
+        && let Some(digit) = bytes.get(at + 2..).and_then(|rest| rest.iter().position(u8::is_ascii_digit))
+    {
+        at += digit;
         let apart = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let shaped = apart
-            && bytes[at].is_ascii_alphabetic()
-            && bytes[at + 1].is_ascii_alphabetic()
-            && bytes[at + 2].is_ascii_digit()
-            && bytes[at + 3].is_ascii_digit();
-        match iban_end(bytes, at).filter(|_| shaped) {
-            Some(end) => {
-                found.push(at..end);
-                at = end;
-            }
-            None => at += 1,
+            && bytes[at..at + 2].iter().all(u8::is_ascii_alphabetic)
+            && bytes.get(at + 3).is_some_and(u8::is_ascii_digit);
+        let end = if shaped { iban_end(bytes, at) } else { None };
+        if let Some(end) = end {
+            found.push(at..end);
         }
+        at = end.unwrap_or(at + 1);
     }
     found
 }
