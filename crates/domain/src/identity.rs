@@ -96,27 +96,24 @@ impl TextFingerprint {
     /// The fingerprint of a body.
     pub fn of(body: &str) -> Self {
         let mut text = Vec::with_capacity(body.len() + 1);
-        let fold = |ch: char, text: &mut Vec<u8>| match ch {
-            _ if ch.is_whitespace() => {
-                if text.last().is_some_and(|last| *last != b' ') {
-                    text.push(b' ');
-                }
-            }
-            _ if ch.is_ascii() => text.push(ch.to_ascii_lowercase() as u8),
-            _ => {
-                for lower in ch.to_lowercase() {
-                    text.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        };
-        // Most texts are ASCII, whose characters need no decoding.
         if body.is_ascii() {
-            body.bytes().for_each(|byte| fold(char::from(byte), &mut text));
+            text.extend(body.bytes().map(|byte| byte.to_ascii_lowercase()));
         } else {
-            body.chars().for_each(|ch| fold(ch, &mut text));
+            for ch in body.chars() {
+                let lower = ch.to_lowercase().map(|ch| if ch.is_whitespace() { ' ' } else { ch });
+                lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
+            }
         }
-        // Every word ends with a space, the last one, too.
-        fold(' ', &mut text);
+        // One space behind every word, the last one, too, and none before the first.
+        text.push(b' ');
+        let (mut kept, mut after_space) = (0, true);
+        for at in 0..text.len() {
+            let space = matches!(text[at], b' ' | b'\t'..=b'\r');
+            text[kept] = if space { b' ' } else { text[at] };
+            kept += usize::from(!(space && after_space));
+            after_space = space;
+        }
+        text.truncate(kept);
         let digest = Sha256::digest(&text);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&digest[..8]);
