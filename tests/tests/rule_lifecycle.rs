@@ -11,9 +11,9 @@ use moderato_api::pb::ingest::Form;
 use moderato_api::pb::query::{AwaitVerdictRequest, ListVerdictsRequest};
 use moderato_api::pb::rules::{
     ActivateRuleSetRequest, BacktestReport, BacktestRuleSetRequest, CreateRuleSetRequest,
-    ExplainCommentRequest, GetRuleStatsRequest, ListRuleSetsRequest, ListShadowDifferencesRequest,
-    RollbackRuleSetRequest, RuleSet, Slot, TestRuleSetRequest, backtest_rule_set_response::News,
-    test_rule_set_request,
+    ExplainCommentRequest, GetRuleSetRequest, GetRuleStatsRequest, ListRuleSetsRequest,
+    ListShadowDifferencesRequest, RollbackRuleSetRequest, RuleSet, Slot, TestRuleSetRequest,
+    backtest_rule_set_request::RuleSet as Tried, backtest_rule_set_response::News, test_rule_set_request,
 };
 use moderato_api::pb::types::{Action, Verdict};
 use moderato_tests::deployment::{Deployment, SITE};
@@ -156,13 +156,20 @@ async fn mistakes_and_failing_tests_keep_a_rule_set_out_of_force(deployment: &De
     assert!(!deployment.cli(&["rules", "activate", version]).await.status.success());
     assert_eq!(deployment.cli_ok(&["rules", "active"]).await, before);
 
-    // Who may only read cannot change anything; who submits cannot even read.
+    // A moderator's key sees which versions there are, and changes nothing.
     let reader = deployment.key();
     let request = ActivateRuleSetRequest { name: failing.name.clone(), slot: 0 };
     let refused = deployment.rules_as(&reader).activate_rule_set(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let listed = deployment.rules_as(&reader).list_rule_sets(ListRuleSetsRequest::default()).await;
     assert!(listed.unwrap().into_inner().rule_sets.iter().any(|listed| listed.name == failing.name));
+
+    // A document is for admins: lists can name people of any site.
+    let request = GetRuleSetRequest { name: failing.name.clone() };
+    let refused = deployment.rules_as(&reader).get_rule_set(request.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let told = deployment.rules_as(&key).get_rule_set(request).await.unwrap().into_inner();
+    assert_eq!(told.document, rules("failing", "gizmo", false));
 
     // Rules are for all sites: with a second one, a key of the first cannot change them.
     let good = create(deployment, &key, rules("good", "gizmo", true)).await;
@@ -277,7 +284,8 @@ async fn a_backtest_tells_what_would_be_different_and_ends_with_its_caller(deplo
     deployment.cli_ok(&["comment", "approve", &held[1]]).await;
     let tried = create(deployment, &key, rules("tried", "gizmo", true)).await;
 
-    let report = backtest(deployment, &key, &tried.name).await.expect("a report");
+    let stored = || Tried::Name(tried.name.clone());
+    let report = backtest(deployment, &key, stored()).await.expect("a report");
     assert_eq!((report.comments, report.changed), (30 + others, 10));
     let rule = report.rules.iter().find(|rule| rule.rule == "words.held").unwrap();
     assert_eq!((rule.before, rule.after, rule.hidden, rule.approved), (0, 10, 1, 1));
@@ -286,6 +294,20 @@ async fn a_backtest_tells_what_would_be_different_and_ends_with_its_caller(deplo
     assert_eq!((report.sterner.len(), report.milder.len()), (10, 0));
     assert!(report.sterner.iter().all(|example| held.contains(&example.comment)));
     assert_eq!((report.above.len(), report.below.len()), (10, 10));
+    // A document that is not stored is tried in the same way; what is no rule set is told so.
+    let draft = RuleSet { document: rules("drafted", "gizmo", true), ..RuleSet::default() };
+    let drafted = backtest(deployment, &key, Tried::Draft(draft)).await.expect("a report");
+    assert_eq!(drafted, report);
+    let draft = RuleSet { document: "gizmo".to_owned(), ..RuleSet::default() };
+    let request = BacktestRuleSetRequest {
+        parent: SITE.to_owned(),
+        rule_set: Some(Tried::Draft(draft)),
+        ..Default::default()
+    };
+    let refused = deployment.rules_as(&key).backtest_rule_set(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let violations = refused.get_error_details().bad_request().unwrap().field_violations.clone();
+    assert_eq!(violations[0].field, "draft.document");
     let version = tried.name.strip_prefix("ruleSets/").unwrap();
     let printed = deployment.cli_ok(&["rules", "backtest", version]).await;
     assert!(printed.contains("comments, 10 would get another action"), "{printed}");
@@ -294,7 +316,7 @@ async fn a_backtest_tells_what_would_be_different_and_ends_with_its_caller(deplo
     for _ in 0..4 {
         let request = BacktestRuleSetRequest {
             parent: SITE.to_owned(),
-            name: tried.name.clone(),
+            rule_set: Some(stored()),
             ..Default::default()
         };
         let mut stream = eventually("a place for a backtest", SOON, async || {
@@ -304,14 +326,13 @@ async fn a_backtest_tells_what_would_be_different_and_ends_with_its_caller(deplo
         .into_inner();
         stream.message().await.expect("an open stream");
     }
-    eventually("the places are free again", SOON, async || backtest(deployment, &key, &tried.name).await)
-        .await;
+    eventually("the places are free again", SOON, async || backtest(deployment, &key, stored()).await).await;
 }
 
 /// Reads a backtest to its end.
-async fn backtest(deployment: &Deployment, key: &str, name: &str) -> Option<BacktestReport> {
+async fn backtest(deployment: &Deployment, key: &str, rules: Tried) -> Option<BacktestReport> {
     let request =
-        BacktestRuleSetRequest { parent: SITE.to_owned(), name: name.to_owned(), ..Default::default() };
+        BacktestRuleSetRequest { parent: SITE.to_owned(), rule_set: Some(rules), ..Default::default() };
     let mut stream = deployment.rules_as(key).backtest_rule_set(request).await.ok()?.into_inner();
     let mut progress = 0;
     while let Some(message) = stream.message().await.expect("an open stream") {

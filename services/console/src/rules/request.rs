@@ -25,8 +25,8 @@ pub(crate) struct Documents {
     pub(crate) guidelines: String,
 }
 
-/// What to test.
-pub(crate) enum Tested {
+/// What to try.
+pub(crate) enum Tried {
     Stored(RuleSetVersion),
     Draft(Documents),
 }
@@ -34,7 +34,7 @@ pub(crate) enum Tested {
 /// What to try on which comments.
 pub(crate) struct Backtest {
     pub(crate) site: SiteId,
-    pub(crate) version: RuleSetVersion,
+    pub(crate) rules: Tried,
     pub(crate) since: Timestamp,
     pub(crate) limit: u64,
 }
@@ -67,13 +67,25 @@ pub(crate) fn documents(field: &'static str, rule_set: Option<pb::RuleSet>) -> R
     Ok(Documents { document, guidelines })
 }
 
-pub(crate) fn tested(request: pb::TestRuleSetRequest) -> Result<Tested, Refusal> {
+pub(crate) fn tested(request: pb::TestRuleSetRequest) -> Result<Tried, Refusal> {
     use pb::test_rule_set_request::RuleSet;
     match request.rule_set {
-        Some(RuleSet::Name(name)) => Ok(Tested::Stored(version("name", &name)?)),
-        Some(RuleSet::Draft(draft)) => Ok(Tested::Draft(documents("draft", Some(draft))?)),
-        None => Err(wrong("rule_set", "REQUIRED", "is a name or a draft")),
+        Some(RuleSet::Name(name)) => stored(&name),
+        Some(RuleSet::Draft(draft)) => drafted(draft),
+        None => Err(nothing_to_try()),
     }
+}
+
+fn stored(name: &str) -> Result<Tried, Refusal> {
+    Ok(Tried::Stored(version("name", name)?))
+}
+
+fn drafted(draft: pb::RuleSet) -> Result<Tried, Refusal> {
+    Ok(Tried::Draft(documents("draft", Some(draft))?))
+}
+
+fn nothing_to_try() -> Refusal {
+    wrong("rule_set", "REQUIRED", "is a name or a draft")
 }
 
 pub(crate) fn slot(slot: i32) -> Result<Slot, Refusal> {
@@ -116,7 +128,8 @@ pub(crate) fn page_size(asked: i32) -> Result<u32, Refusal> {
     }
 }
 
-pub(crate) fn backtest(request: &pb::BacktestRuleSetRequest) -> Result<Backtest, Refusal> {
+pub(crate) fn backtest(request: pb::BacktestRuleSetRequest) -> Result<Backtest, Refusal> {
+    use pb::backtest_rule_set_request::RuleSet;
     let limit = match u64::try_from(request.limit) {
         Ok(0) => DEFAULT_BACKTEST,
         Ok(limit) => limit,
@@ -125,7 +138,11 @@ pub(crate) fn backtest(request: &pb::BacktestRuleSetRequest) -> Result<Backtest,
     let since = request.since.map_or(0, |since| since.seconds.saturating_mul(1000));
     Ok(Backtest {
         site: site(&request.parent)?,
-        version: version("name", &request.name)?,
+        rules: match request.rule_set {
+            Some(RuleSet::Name(name)) => stored(&name)?,
+            Some(RuleSet::Draft(draft)) => drafted(draft)?,
+            None => return Err(nothing_to_try()),
+        },
         since: Timestamp::from_millis(since),
         limit,
     })

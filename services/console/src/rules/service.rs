@@ -18,7 +18,7 @@ use crate::ConsoleDeps;
 use crate::rules::backtest::BacktestScope;
 use crate::rules::desk::{DeskError, RuleDesk};
 use crate::rules::draft::{Draft, Mistake, Unfit};
-use crate::rules::request::{self, Documents, Tested};
+use crate::rules::request::{self, Documents, Tried};
 use crate::rules::stream::{self, BacktestStream, refused};
 use crate::rules::{Rpc, present};
 
@@ -79,6 +79,13 @@ impl Console {
             create_time: Some(to_timestamp(document.create_time)),
             slot: present::slot_of(version, &in_force),
         })
+    }
+
+    async fn tried(&self, tried: Tried) -> Result<Draft, Refusal> {
+        match tried {
+            Tried::Stored(version) => self.desk.stored(&version).await.map_err(|error| refusal(&error)),
+            Tried::Draft(documents) => self.compile("draft", documents).await,
+        }
     }
 
     async fn compile(&self, field: &'static str, documents: Documents) -> Result<Draft, Refusal> {
@@ -170,10 +177,7 @@ impl RuleSetService for Console {
         request: Request<pb::TestRuleSetRequest>,
     ) -> Answer<pb::TestRuleSetResponse> {
         self.admit(Rpc::TestRuleSet, &request)?;
-        let draft = match request::tested(request.into_inner())? {
-            Tested::Stored(version) => self.desk.stored(&version).await.map_err(|error| refusal(&error))?,
-            Tested::Draft(documents) => self.compile("draft", documents).await?,
-        };
+        let draft = self.tried(request::tested(request.into_inner())?).await?;
         let (tests, failures) = match self.desk.test(draft).await {
             Ok(tests) => (tests, Vec::new()),
             Err(DeskError::Unfit(Unfit::TestsFail { tests, failures })) => (tests, failures),
@@ -192,7 +196,7 @@ impl RuleSetService for Console {
         request: Request<pb::BacktestRuleSetRequest>,
     ) -> Answer<BacktestStream> {
         let caller = self.admit(Rpc::BacktestRuleSet, &request)?;
-        let asked = request::backtest(request.get_ref())?;
+        let asked = request::backtest(request.into_inner())?;
         caller.on(&asked.site)?;
         let permit = Arc::clone(&self.backtests).try_acquire_owned().map_err(|_| {
             Refusal::Error(
@@ -200,7 +204,7 @@ impl RuleSetService for Console {
                 format!("{MAX_BACKTESTS} backtests are running; try again later"),
             )
         })?;
-        let draft = self.desk.stored(&asked.version).await.map_err(|error| refusal(&error))?;
+        let draft = self.tried(asked.rules).await?;
         let scope = BacktestScope { sites: vec![asked.site], since: asked.since, limit: asked.limit };
         let store = Arc::clone(self.desk.store());
         Ok(Response::new(stream::open(store, draft.rules, scope, self.shutdown.clone(), permit)))
