@@ -59,6 +59,16 @@ const ITEMS: &str = concat!(
      ORDER BY c.place"
 );
 
+/// How many texts wait with each fingerprint. Of `comments_alike` alone.
+const SAME: &str = "
+    SELECT asked.place, found.same FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (fingerprint, place)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS same FROM (
+            SELECT FROM comments
+            WHERE site_id = $1 AND queue IS NOT NULL AND fingerprint = asked.fingerprint LIMIT $3
+        ) AS few
+    ) AS found";
+
 /// Texts that wait, found by clues: of each, the range of one index.
 const ALIKE: &str = "
     SELECT asked.place, found.* FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY
@@ -181,24 +191,24 @@ fn narrow<'f>(query: &mut QueryBuilder<'f, Postgres>, filter: &'f QueueFilter) {
 async fn read(pool: &PgPool, site: &SiteId, rows: &[PgRow]) -> sqlx::Result<Vec<QueueItem>> {
     let texts = rows.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
     let mut campaigns = Campaigns::of(&texts, CAMPAIGN_COUNTED);
+    let fingerprints = campaigns.fingerprints();
+    let counts = sqlx::query(SAME)
+        .bind(site.as_str())
+        .bind(&fingerprints)
+        .bind(i64::from(campaigns.enough()))
+        .fetch_all(pool)
+        .await?;
+    for row in &counts {
+        let same: i64 = row.try_get("same")?;
+        campaigns.count(fingerprints[rows::place(row)?], u32::try_from(same).unwrap_or(u32::MAX));
+    }
     look_up(pool, site, &mut campaigns).await?;
-    rows.iter().zip(&texts).map(|(row, text)| item(row, campaigns.others(text).len())).collect()
+    rows.iter().zip(&texts).map(|(row, text)| item(row, campaigns.size(text))).collect()
 }
 
 /// Looks up what waits with these texts or variants of them.
 pub(super) async fn look_up(pool: &PgPool, site: &SiteId, campaigns: &mut Campaigns<'_>) -> sqlx::Result<()> {
-    let fingerprints = campaigns.fingerprints();
-    look_up_by(pool, site, campaigns, &fingerprints).await?;
-    let probes = campaigns.probes();
-    look_up_by(pool, site, campaigns, &probes).await
-}
-
-async fn look_up_by(
-    pool: &PgPool,
-    site: &SiteId,
-    campaigns: &mut Campaigns<'_>,
-    clues: &[Clue],
-) -> sqlx::Result<()> {
+    let clues = campaigns.clues();
     if clues.is_empty() {
         return Ok(());
     }
@@ -229,7 +239,7 @@ pub(super) fn waiting_text(row: &PgRow) -> sqlx::Result<WaitingText> {
     Ok(WaitingText::from_stored(comment, fingerprint, probes, row.try_get("shingles")?))
 }
 
-fn item(row: &PgRow, others: usize) -> sqlx::Result<QueueItem> {
+fn item(row: &PgRow, campaign: u32) -> sqlx::Result<QueueItem> {
     Ok(QueueItem {
         comment: rows::stored_comment(row)?,
         author: rows::author(row)?,
@@ -238,7 +248,7 @@ fn item(row: &PgRow, others: usize) -> sqlx::Result<QueueItem> {
         wait_since: rows::time(row, "wait_since_ms")?,
         category: row.try_get("category")?,
         reports: rows::reports(row)?,
-        campaign: u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1),
+        campaign,
         claim: rows::claim(row)?,
         verdict: rows::verdict(row)?,
     })

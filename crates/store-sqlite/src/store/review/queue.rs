@@ -40,6 +40,14 @@ const COUNTS: &str = "
     SELECT queue, count(*) AS waiting, min(wait_since_ms) AS oldest_ms FROM comments
     WHERE site_id = ?1 AND queue IS NOT NULL GROUP BY queue";
 
+/// How many texts wait with each fingerprint.
+const SAME: &str = "
+    SELECT asked.value AS fingerprint,
+           (SELECT count(*) FROM (SELECT 1 FROM comments
+                                  WHERE site_id = ?1 AND queue IS NOT NULL AND fingerprint = asked.value
+                                  LIMIT ?3)) AS same
+    FROM json_each(?2) AS asked";
+
 /// Clues looked up by one statement, which takes 500 parts of a union at most.
 const CLUES_AT_ONCE: usize = 100;
 
@@ -142,8 +150,18 @@ fn narrow<'f>(query: &mut QueryBuilder<'f, Sqlite>, filter: &'f QueueFilter) {
 async fn read(database: &Database, site: &SiteId, found: &[SqliteRow]) -> sqlx::Result<Vec<QueueItem>> {
     let texts = found.iter().map(waiting_text).collect::<sqlx::Result<Vec<_>>>()?;
     let mut campaigns = Campaigns::of(&texts, CAMPAIGN_COUNTED);
+    let fingerprints = campaigns.fingerprints();
+    let counts = sqlx::query(SAME)
+        .bind(site.as_str())
+        .bind(rows::to_json(&fingerprints)?)
+        .bind(campaigns.enough())
+        .fetch_all(database.readers())
+        .await?;
+    for row in &counts {
+        campaigns.count(row.try_get("fingerprint")?, rows::count(row, "same")?);
+    }
     look_up(database, site, &mut campaigns).await?;
-    found.iter().zip(&texts).map(|(row, text)| item(row, campaigns.others(text).len())).collect()
+    found.iter().zip(&texts).map(|(row, text)| item(row, campaigns.size(text))).collect()
 }
 
 /// Looks up what waits with these texts or variants of them.
@@ -152,19 +170,7 @@ pub(super) async fn look_up(
     site: &SiteId,
     campaigns: &mut Campaigns<'_>,
 ) -> sqlx::Result<()> {
-    let fingerprints = campaigns.fingerprints();
-    look_up_by(database, site, campaigns, &fingerprints).await?;
-    let probes = campaigns.probes();
-    look_up_by(database, site, campaigns, &probes).await
-}
-
-async fn look_up_by(
-    database: &Database,
-    site: &SiteId,
-    campaigns: &mut Campaigns<'_>,
-    clues: &[Clue],
-) -> sqlx::Result<()> {
-    for clues in clues.chunks(CLUES_AT_ONCE) {
+    for clues in campaigns.clues().chunks(CLUES_AT_ONCE) {
         let mut query = QueryBuilder::<Sqlite>::new("");
         for (place, clue) in clues.iter().enumerate() {
             let (column, value) = match clue {
@@ -192,7 +198,7 @@ pub(super) fn waiting_text(row: &SqliteRow) -> sqlx::Result<WaitingText> {
     Ok(WaitingText::from_stored(comment, fingerprint, probes, row.try_get("shingles")?))
 }
 
-fn item(row: &SqliteRow, others: usize) -> sqlx::Result<QueueItem> {
+fn item(row: &SqliteRow, campaign: u32) -> sqlx::Result<QueueItem> {
     Ok(QueueItem {
         comment: stored_comment(row)?,
         author: rows::author_key(row)?,
@@ -201,7 +207,7 @@ fn item(row: &SqliteRow, others: usize) -> sqlx::Result<QueueItem> {
         wait_since: rows::time(row, "wait_since_ms")?,
         category: row.try_get("category")?,
         reports: rows::count(row, "reported")?,
-        campaign: u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1),
+        campaign,
         claim: rows::claim(row)?,
         verdict: stored_verdict(row)?,
     })
@@ -252,6 +258,9 @@ mod tests {
 
         let steps = plan(&database, COUNTS).await;
         assert_eq!(steps, ["SEARCH comments USING COVERING INDEX comments_waiting (site_id=? AND queue>?)"]);
+        let steps = plan(&database, SAME).await;
+        let counted = "SEARCH comments USING INDEX comments_alike (site_id=? AND fingerprint=?)";
+        assert!(steps.iter().any(|step| step == counted), "{steps:#?}");
         file.close().await;
         database.close().await;
     }
