@@ -1,10 +1,12 @@
 //! Verdicts and the words of the domain, to the wire and back.
 
 use moderato_domain::{
-    Action, Evaluation, Field, ModerationMode, Reason, Signal, SignalValue, Span, State, Timestamp, Verdict,
+    Action, Evaluation, Field, ModerationMode, Reason, Signal, SignalValue, Span, State, StoredComment,
+    Timestamp, Verdict,
 };
 
 use crate::intake::to_timestamp;
+use crate::names;
 use crate::pb::types as pb;
 
 /// A recommendation.
@@ -33,6 +35,35 @@ pub const fn mode(mode: ModerationMode) -> pb::ModerationMode {
         ModerationMode::Pre => pb::ModerationMode::Pre,
         ModerationMode::Auto => pb::ModerationMode::Auto,
         ModerationMode::Post => pb::ModerationMode::Post,
+    }
+}
+
+/// A comment, without its author's link to its status: only whoever asks for a platform adds that.
+pub fn comment(comment: StoredComment) -> pb::Comment {
+    let site = &comment.name.site;
+    pb::Comment {
+        thread: names::thread_name(site, &comment.thread),
+        parent: comment.parent.map(|parent| names::comment_name(site, &parent)).unwrap_or_default(),
+        name: comment.name.to_string(),
+        revision: comment.revision.get(),
+        author: Some(pb::PublicAuthor {
+            display_name: comment.display_name,
+            url: comment.author_url.unwrap_or_default(),
+            guest: comment.guest,
+        }),
+        body: comment.body,
+        language: comment.language.unwrap_or_default(),
+        permalink: comment.permalink.unwrap_or_default(),
+        state: state(comment.state) as i32,
+        action: action(comment.action) as i32,
+        score: comment.score.get(),
+        decided: comment.decided,
+        create_time: Some(to_timestamp(comment.create_time)),
+        accept_time: Some(to_timestamp(comment.accept_time)),
+        update_time: Some(to_timestamp(comment.update_time)),
+        // Changes with every change of the comment.
+        etag: format!("v{}", comment.version),
+        author_status_uri: String::new(),
     }
 }
 

@@ -43,6 +43,7 @@ pub mod review;
 pub mod second_look;
 pub mod site;
 pub mod sketch;
+pub mod stored;
 pub mod table;
 pub mod verdict;
 
@@ -69,4 +70,5 @@ pub use redress::{
 pub use review::{Priority, ReviewQueue, Standing};
 pub use site::{ModerationMode, PrivacyKey, Site, SiteSettings};
 pub use sketch::TextSketch;
+pub use stored::StoredComment;
 pub use verdict::{Action, Evaluation, Field, Reason, Score, Signal, SignalValue, Span, State, Verdict};

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use moderato_domain::{CommentId, CommentName, Decision, Revision, State, Target, Timestamp};
+use moderato_domain::{CommentId, CommentName, Decision, Revision, State, StoredComment, Target, Timestamp};
 
 use crate::review::{Claim, DecisionRecord, ReviewCase};
-use crate::types::{StoreError, StoredComment};
+use crate::types::StoreError;
 
 /// What became of one target of a decision.
 #[derive(Debug, Clone, PartialEq)]

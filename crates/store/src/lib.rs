@@ -50,6 +50,7 @@ pub use insight::{
     ActorRecord, Agreement, HourOfWork, Period, RuleAppeals, SAMPLED_FROM, SampleScope, SampledDecision,
     SecondLook, SecondLooked, WaitingTimes, Waits,
 };
+pub use moderato_domain::StoredComment;
 pub use redress::{
     AppealCase, Appealed, DueEffect, DueRejection, Effect, Mail, MailKind, Outbox, REPORT_TEXTS, Redress,
     RejectionOutcome, ReportFold, Reported, StatedRejection, StatementPosition, TakenMail, UNASKED_COUNTED,
@@ -67,7 +68,7 @@ pub use rules::{
 };
 pub use types::{
     ApiKey, ApiKeyId, CommentFilter, CommentPosition, Contact, Event, EventCursor, EventKind, NewRecord,
-    Recorded, StoreError, StoredComment, Withdrawn,
+    Recorded, StoreError, Withdrawn,
 };
 pub use waves::waves;
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_domain::{
-    Appeal, AppealText, CommentId, CommentName, DecisionId, Notice, Priority, Puid, Report, ReportReason,
-    Revision, SiteId, Statement, Timestamp, UserId,
+    Appeal, AppealStatus, AppealText, CommentId, CommentName, DecisionId, Notice, Priority, Puid, Report,
+    ReportReason, Revision, SiteId, State, Statement, Timestamp, UserId,
 };
 use uuid::Uuid;
 
-use crate::review::DecisionRecord;
+use crate::review::{DecisionRecord, ReviewCase};
 use crate::types::{EventCursor, StoreError};
 
 /// Reports, statements of reasons and appeals.
@@ -180,6 +180,27 @@ pub enum Reported {
 }
 
 impl Reported {
+    /// What becomes of a report about a comment that stands like this. `left`: a moderator has looked at
+    /// this text because of reports of this reason, and left it. A `formal` notice is looked at anyway.
+    pub const fn of(case: &ReviewCase, left: bool, formal: bool) -> Self {
+        match case.state {
+            State::Withdrawn => Self::Withdrawn,
+            State::Rejected | State::Spam => Self::Hidden,
+            State::Pending | State::Published if left && !formal => Self::Answered,
+            State::Pending | State::Published if case.reports > 0 => Self::Folded,
+            State::Pending | State::Published => Self::Opened,
+        }
+    }
+
+    /// How a report stands that is filed with this outcome.
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Hidden => "upheld",
+            Self::Answered => "dismissed",
+            _ => "open",
+        }
+    }
+
     /// As it is stored with the report, for a retry.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -257,6 +278,24 @@ pub enum Appealed {
     Moot,
     /// No such statement about this comment.
     Unknown,
+}
+
+impl Appealed {
+    /// What becomes of an appeal against a statement about a comment that stands like this; `before`: how an
+    /// appeal against it stands that was filed before.
+    pub fn of(
+        case: &ReviewCase,
+        revision: Revision,
+        statement: &Statement,
+        before: Option<AppealStatus>,
+    ) -> Self {
+        match before {
+            Some(AppealStatus::Open) => Self::Repeated,
+            Some(_) => Self::Answered,
+            None if case.state != State::Rejected || revision != statement.revision => Self::Moot,
+            None => Self::Filed,
+        }
+    }
 }
 
 /// An appeal and what it is about.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use moderato_domain::{
     Action, Actor, AuthorKey, CommentId, CommentName, DecisionId, DecisionKind, Priority, ReviewQueue,
-    Revision, Standing, State, Timestamp, Verdict,
+    Revision, Standing, State, StoredComment, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::types::{NewRecord, StoredComment};
+use crate::types::NewRecord;
 
 /// How much waits in a queue. Counted, never kept, so it cannot drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,18 @@ pub enum Claimed {
     Taken(Claim),
     /// There is no such comment.
     Unknown,
+}
+
+impl Claimed {
+    /// What becomes of the wish of `holder` to claim a comment that is there and that somebody may have.
+    pub fn of(live: Option<&Claim>, holder: &Actor, steal: bool, now: Timestamp) -> Self {
+        let expire_time = now.plus(CLAIM_LEASE);
+        match live {
+            Some(claim) if claim.holder.id == holder.id => Self::Held(Claim { expire_time, ..claim.clone() }),
+            Some(claim) if !steal => Self::Taken(claim.clone()),
+            _ => Self::Held(Claim { holder: holder.clone(), claim_time: now, expire_time }),
+        }
+    }
 }
 
 /// A decision about one comment, as it is kept.

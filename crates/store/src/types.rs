@@ -2,8 +2,7 @@
 
 use moderato_domain::{
     Action, Actor, AuthorKey, Circumstances, Comment, CommentId, CommentName, ContentHash, Evaluation, Facts,
-    Revision, Role, Score, SiteId, State, SubmissionUid, TextFingerprint, TextSketch, ThreadId, Timestamp,
-    UserId,
+    Revision, Role, SiteId, State, SubmissionUid, TextFingerprint, TextSketch, ThreadId, Timestamp, UserId,
 };
 
 use crate::facts::Traces;
@@ -108,49 +107,6 @@ pub enum Withdrawn {
     Duplicate,
     /// No such comment (yet).
     Unknown,
-}
-
-/// A comment at its newest revision.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredComment {
-    /// Resource name.
-    pub name: CommentName,
-    /// Page.
-    pub thread: ThreadId,
-    /// The comment it answers.
-    pub parent: Option<CommentId>,
-    /// Newest revision.
-    pub revision: Revision,
-    /// Content of the newest revision.
-    pub content_hash: ContentHash,
-    /// Name that readers see.
-    pub display_name: String,
-    /// Website.
-    pub author_url: Option<String>,
-    /// Wrote without an account.
-    pub guest: bool,
-    /// Text.
-    pub body: String,
-    /// Language tag.
-    pub language: Option<String>,
-    /// Where it can be seen.
-    pub permalink: Option<String>,
-    /// What readers see.
-    pub state: State,
-    /// The engine's recommendation for the newest revision.
-    pub action: Action,
-    /// Points of that verdict.
-    pub score: Score,
-    /// A human decided about the newest revision.
-    pub decided: bool,
-    /// When it was written.
-    pub create_time: Timestamp,
-    /// When the newest revision was accepted.
-    pub accept_time: Timestamp,
-    /// When anything about it changed last.
-    pub update_time: Timestamp,
-    /// Raised with every change.
-    pub version: i64,
 }
 
 /// Which comments to list.

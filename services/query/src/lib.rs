@@ -8,7 +8,7 @@
 //! | `filter` | the filter grammar of `ListComments` |
 //! | `page` | keyset pages and their tokens |
 //! | `read` | the unary reads |
-//! | `present` | stored comments and events on the wire |
+//! | `present` | events on the wire |
 //! | `await_verdict` | waits until a revision has its verdict |
 //! | `watch` | follows what happens on a site |
 //! | `tail` | the one reader of the event log that wakes them both |

@@ -11,7 +11,6 @@ use moderato_domain::{CommentName, ErrorCode, StatusLink, ThreadId, Verdict};
 use moderato_store::{CommentPosition, Directory, Store, StoredComment};
 
 use crate::outage::Outage;
-use crate::present;
 use crate::request::{Comments, Counts, Published, VerdictOf, Verdicts};
 
 /// Reads the store.
@@ -40,7 +39,7 @@ impl Reads {
         let site = self.directory.site(&stored.name.site);
         let link = self.public_url.as_ref().zip(site);
         let uri = link.map(|(url, site)| StatusLink::to(&stored.name, &site.privacy_key).uri(url));
-        types::Comment { author_status_uri: uri.unwrap_or_default(), ..present::comment(stored) }
+        types::Comment { author_status_uri: uri.unwrap_or_default(), ..view::comment(stored) }
     }
 
     /// A comment of any state.
@@ -73,7 +72,7 @@ impl Reads {
             time: row.create_time,
             comment: row.name.comment.clone(),
         };
-        let (comments, next_page_token) = page.cut(self.outage.check(rows)?, created, present::comment);
+        let (comments, next_page_token) = page.cut(self.outage.check(rows)?, created, view::comment);
         Ok(pb::ListPublishedCommentsResponse { comments, next_page_token })
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use moderato_domain::{
     Appeal, AppealStatus, AppealText, CommentId, CommentName, Decision, DecisionId, DecisionKind, Puid,
-    SiteId, State, Timestamp,
+    SiteId, Timestamp,
 };
 use moderato_store::{AppealCase, Appealed, EventKind};
 use sqlx::postgres::PgRow;
@@ -41,13 +41,10 @@ pub(super) async fn file(
     };
     let status: Option<String> =
         sqlx::query_scalar(STATUS).bind(puid.as_str()).fetch_optional(&mut *transaction).await?;
-    match status.as_deref().map(AppealStatus::parse) {
-        Some(Some(AppealStatus::Open)) => return Ok(Appealed::Repeated),
-        Some(_) => return Ok(Appealed::Answered),
-        None => {}
-    }
-    if locked.case.state != State::Rejected || locked.revision != statement.revision {
-        return Ok(Appealed::Moot);
+    let before = status.as_deref().map(read_status).transpose()?;
+    let outcome = Appealed::of(&locked.case, locked.revision, &statement, before);
+    if outcome != Appealed::Filed {
+        return Ok(outcome);
     }
     sqlx::query(FILE)
         .bind(puid.as_str())
@@ -173,15 +170,18 @@ pub(crate) async fn reopen(
     Ok(())
 }
 
+fn read_status(text: &str) -> sqlx::Result<AppealStatus> {
+    AppealStatus::parse(text).ok_or_else(|| unreadable("status of an appeal"))
+}
+
 fn appeal(row: &PgRow) -> sqlx::Result<Appeal> {
-    let status: &str = row.try_get("status")?;
     Ok(Appeal {
         statement: Puid::from_stored(row.try_get("puid")?),
         comment: rows::name(row)?,
         revision: rows::revision(row)?,
         decision: row.try_get::<Option<_>, _>("decision")?.map(DecisionId),
         text: row.try_get("words")?,
-        status: AppealStatus::parse(status).ok_or_else(|| unreadable("status of an appeal"))?,
+        status: read_status(row.try_get("status")?)?,
         create_time: rows::time(row, "create_time_ms")?,
         resolution: row.try_get::<Option<_>, _>("resolution")?.map(DecisionId),
         resolve_time: rows::optional_time(row, "resolve_time_ms")?,

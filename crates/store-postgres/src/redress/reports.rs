@@ -74,18 +74,17 @@ pub(super) async fn report(pool: &PgPool, report: &Report) -> sqlx::Result<Repor
         .await?;
     let dismissed_by: Option<uuid::Uuid> = case.try_get("dismissed_by")?;
     let others: i64 = case.try_get("others")?;
-    let (outcome, status, decision) = match (locked.case.state, dismissed_by) {
-        (State::Rejected | State::Spam, _) => {
-            let by = sqlx::query_scalar(HIDDEN_BY)
+    let outcome = Reported::of(&locked.case, dismissed_by.is_some(), formal);
+    let decision = match outcome {
+        Reported::Hidden => {
+            sqlx::query_scalar(HIDDEN_BY)
                 .bind(site.as_str())
                 .bind(comment.as_str())
                 .fetch_optional(&mut *transaction)
-                .await?;
-            (Reported::Hidden, "upheld", by)
+                .await?
         }
-        (_, Some(by)) if !formal => (Reported::Answered, "dismissed", Some(by)),
-        _ if locked.case.reports > 0 => (Reported::Folded, "open", None),
-        _ => (Reported::Opened, "open", None),
+        Reported::Answered => dismissed_by,
+        _ => None,
     };
     let notice = report.notice.as_ref().map(serde_json::to_string).transpose();
     sqlx::query(FILE)
@@ -99,12 +98,12 @@ pub(super) async fn report(pool: &PgPool, report: &Report) -> sqlx::Result<Repor
         .bind(notice.map_err(|error| sqlx::Error::Encode(error.into()))?)
         .bind(report.request_id.as_ref().map(RequestId::as_str))
         .bind(outcome.as_str())
-        .bind(status)
+        .bind(outcome.status())
         .bind(report.time.as_millis())
         .bind(decision)
         .execute(&mut *transaction)
         .await?;
-    if status == "open" {
+    if matches!(outcome, Reported::Opened | Reported::Folded) {
         let reporters = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
         let after = locked.case.reported(report.reason.urgency(reporters), report.time);
         cases::put(&mut transaction, site, &[(locked, after)], report.time).await?;

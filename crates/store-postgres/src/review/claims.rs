@@ -42,12 +42,8 @@ pub(super) async fn claim(
     let locked = cases::lock(&mut transaction, site, comments).await?;
     let live = live(&mut transaction, site, &ids, now).await?;
 
-    let expire_time = now.plus(CLAIM_LEASE);
-    let outcome = |id: &CommentId| match live.get(id) {
-        _ if !locked.contains_key(id) => Claimed::Unknown,
-        Some(claim) if claim.holder.id == holder.id => Claimed::Held(Claim { expire_time, ..claim.clone() }),
-        Some(claim) if !steal => Claimed::Taken(claim.clone()),
-        _ => Claimed::Held(Claim { holder: holder.clone(), claim_time: now, expire_time }),
+    let outcome = |id: &CommentId| {
+        if locked.contains_key(id) { Claimed::of(live.get(id), holder, steal, now) } else { Claimed::Unknown }
     };
     let outcomes: Vec<Claimed> = column(comments, outcome);
 
@@ -63,7 +59,7 @@ pub(super) async fn claim(
         .bind(site.as_str())
         .bind(column(&held, |(id, _)| id.as_str()))
         .bind(column(&held, |(_, since)| since.as_millis()))
-        .bind(expire_time.as_millis())
+        .bind(now.plus(CLAIM_LEASE).as_millis())
         .bind(&holder.id)
         .bind(&holder.name)
         .execute(&mut *transaction)

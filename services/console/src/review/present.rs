@@ -13,42 +13,14 @@ use moderato_store::{
 
 use crate::rules::refused;
 
-pub(crate) fn comment(comment: StoredComment) -> types::Comment {
-    let site = &comment.name.site;
-    types::Comment {
-        thread: names::thread_name(site, &comment.thread),
-        parent: comment.parent.map(|parent| names::comment_name(site, &parent)).unwrap_or_default(),
-        name: comment.name.to_string(),
-        revision: comment.revision.get(),
-        author: Some(types::PublicAuthor {
-            display_name: comment.display_name,
-            url: comment.author_url.unwrap_or_default(),
-            guest: comment.guest,
-        }),
-        body: comment.body,
-        language: comment.language.unwrap_or_default(),
-        permalink: comment.permalink.unwrap_or_default(),
-        state: view::state(comment.state) as i32,
-        action: view::action(comment.action) as i32,
-        score: comment.score.get(),
-        decided: comment.decided,
-        create_time: Some(to_timestamp(comment.create_time)),
-        accept_time: Some(to_timestamp(comment.accept_time)),
-        update_time: Some(to_timestamp(comment.update_time)),
-        etag: format!("v{}", comment.version),
-        // It is for platforms to show to the author.
-        author_status_uri: String::new(),
-    }
-}
-
 pub(crate) fn comments(comments: Vec<StoredComment>) -> Vec<types::Comment> {
-    comments.into_iter().map(comment).collect()
+    comments.into_iter().map(view::comment).collect()
 }
 
 pub(crate) fn item(item: QueueItem) -> pb::QueueItem {
     let author = item.author.map(|author| names::author_name(&item.comment.name.site, &author));
     pb::QueueItem {
-        comment: Some(comment(item.comment)),
+        comment: Some(view::comment(item.comment)),
         author: author.unwrap_or_default(),
         queue: item.queue.map_or(pb::Queue::Unspecified, queue) as i32,
         priority: priority(item.priority) as i32,

@@ -7,6 +7,7 @@ use moderato_api::intake::{from_timestamp, to_timestamp};
 use moderato_api::pb::review as pb;
 use moderato_api::pb::review::review_service_server::ReviewService;
 use moderato_api::status::Refusal;
+use moderato_api::view;
 use moderato_domain::{Clock, CommentId, CommentName, ErrorCode, SiteId, Violation};
 use moderato_store::{
     Claimed, DecideRefusal, Decided, DecisionFilter, DecisionPosition, Note, QueueItem, Sanction, Store,
@@ -163,7 +164,7 @@ impl ReviewService for ReviewDesk {
             self.store.decide(&decision).await.map_err(|error| present::decide_refusal(&error))?;
         match decided.pop() {
             Some(Decided::Applied { comment, record }) => Ok(Response::new(pb::DecideCommentResponse {
-                comment: Some(present::comment(comment)),
+                comment: Some(view::comment(comment)),
                 undo_until: Some(to_timestamp(record.undo_until)),
             })),
             Some(Decided::Refused(refusal)) => Err(present::refusal(&refusal).into()),
@@ -192,7 +193,7 @@ impl ReviewService for ReviewDesk {
             let (decided, refusal) = match outcome {
                 Decided::Applied { comment, record } => {
                     undo_until = record.undo_until;
-                    (Some(present::comment(comment)), None)
+                    (Some(view::comment(comment)), None)
                 }
                 Decided::Refused(refusal) => (None, Some(present::refusal(&refusal).into_pb())),
             };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use moderato_domain::{
     Appeal, AppealStatus, AppealText, CommentId, CommentName, Decision, DecisionId, DecisionKind, Puid,
-    SiteId, State, Timestamp,
+    SiteId, Timestamp,
 };
 use moderato_store::{AppealCase, Appealed, EventKind};
 use sqlx::sqlite::SqliteRow;
@@ -39,15 +39,11 @@ pub(super) async fn file(
     let (Some(held), Some(statement)) = (held.get(&name.comment), statement) else {
         return Ok(Appealed::Unknown);
     };
-    let status: Option<String> =
-        sqlx::query_scalar(STATUS).bind(puid.as_str()).fetch_optional(&mut *transaction).await?;
-    match status.as_deref().map(AppealStatus::parse) {
-        Some(Some(AppealStatus::Open)) => return Ok(Appealed::Repeated),
-        Some(_) => return Ok(Appealed::Answered),
-        None => {}
-    }
-    if held.case.state != State::Rejected || held.revision != statement.revision {
-        return Ok(Appealed::Moot);
+    let before = sqlx::query(STATUS).bind(puid.as_str()).fetch_optional(&mut *transaction).await?;
+    let before = before.map(|row| rows::word(&row, "status", AppealStatus::parse)).transpose()?;
+    let outcome = Appealed::of(&held.case, held.revision, &statement, before);
+    if outcome != Appealed::Filed {
+        return Ok(outcome);
     }
     sqlx::query(FILE)
         .bind(puid.as_str())

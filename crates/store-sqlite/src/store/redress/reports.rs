@@ -72,18 +72,17 @@ pub(super) async fn report(database: &Database, report: &Report) -> sqlx::Result
         .await?;
     let dismissed_by: Option<uuid::Uuid> = case.try_get("dismissed_by")?;
     let others: i64 = case.try_get("others")?;
-    let (outcome, status, decision) = match (held.case.state, dismissed_by) {
-        (State::Rejected | State::Spam, _) => {
-            let by = sqlx::query_scalar(HIDDEN_BY)
+    let outcome = Reported::of(&held.case, dismissed_by.is_some(), formal);
+    let decision = match outcome {
+        Reported::Hidden => {
+            sqlx::query_scalar(HIDDEN_BY)
                 .bind(site.as_str())
                 .bind(comment.as_str())
                 .fetch_optional(&mut *transaction)
-                .await?;
-            (Reported::Hidden, "upheld", by)
+                .await?
         }
-        (_, Some(by)) if !formal => (Reported::Answered, "dismissed", Some(by)),
-        _ if held.case.reports > 0 => (Reported::Folded, "open", None),
-        _ => (Reported::Opened, "open", None),
+        Reported::Answered => dismissed_by,
+        _ => None,
     };
     let notice = report.notice.as_ref().map(rows::to_json).transpose()?;
     sqlx::query(FILE)
@@ -97,12 +96,12 @@ pub(super) async fn report(database: &Database, report: &Report) -> sqlx::Result
         .bind(notice)
         .bind(report.request_id.as_ref().map(RequestId::as_str))
         .bind(outcome.as_str())
-        .bind(status)
+        .bind(outcome.status())
         .bind(report.time.as_millis())
         .bind(decision)
         .execute(&mut *transaction)
         .await?;
-    if status == "open" {
+    if matches!(outcome, Reported::Opened | Reported::Folded) {
         let reporters = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
         let after = held.case.reported(report.reason.urgency(reporters), report.time);
         cases::put(&mut transaction, site, &[(held, after)], report.time).await?;

@@ -24,12 +24,8 @@ pub(super) async fn claim(
     let known = cases::read(&mut transaction, site, &ids).await?;
     let live = live(&mut transaction, site, &ids, now).await?;
 
-    let expire_time = now.plus(CLAIM_LEASE);
-    let outcome = |id: &CommentId| match live.get(id) {
-        _ if !known.contains_key(id) => Claimed::Unknown,
-        Some(claim) if claim.holder.id == holder.id => Claimed::Held(Claim { expire_time, ..claim.clone() }),
-        Some(claim) if !steal => Claimed::Taken(claim.clone()),
-        _ => Claimed::Held(Claim { holder: holder.clone(), claim_time: now, expire_time }),
+    let outcome = |id: &CommentId| {
+        if known.contains_key(id) { Claimed::of(live.get(id), holder, steal, now) } else { Claimed::Unknown }
     };
     let outcomes: Vec<Claimed> = comments.iter().map(outcome).collect();
 
@@ -51,7 +47,7 @@ pub(super) async fn claim(
     )
     .bind(site.as_str())
     .bind(rows::to_json(&put)?)
-    .bind(expire_time.as_millis())
+    .bind(now.plus(CLAIM_LEASE).as_millis())
     .bind(&holder.id)
     .bind(&holder.name)
     .execute(&mut *transaction)
