@@ -46,7 +46,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A table with a head; lists are JSON
+    /// A table with a head; lists are JSON, and no cell is a formula for a spreadsheet
     Csv,
     /// One JSON object a line
     Jsonl,

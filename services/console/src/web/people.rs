@@ -118,16 +118,15 @@ async fn read(door: &SiteDoor, after: Option<&Email>, web: &Web) -> Result<Peopl
 
 fn listed(account: &Account, door: &SiteDoor) -> Listed {
     let user = &account.user;
-    let has_access = account.password.is_some() || account.identity.is_some();
     Listed {
         id: user.id,
         name: user.display_name.to_string(),
         mail: user.mail.as_str().to_owned(),
         role: user.memberships.get(&door.site.id).copied(),
-        state: match (user.disable_time, has_access) {
+        state: match (user.disable_time, is_awaited(account)) {
             (Some(_), _) => "disabled",
-            (None, false) => "invited",
-            (None, true) => "active",
+            (None, true) => "invited",
+            (None, false) => "active",
         },
         is_disabled: user.disable_time.is_some(),
         is_governed: governs(door.signed_in.user(), user),
@@ -186,12 +185,11 @@ async fn invite(
         }
         Ok(known) => {
             desk.set_role(known.user.id, &site, Some(role), &signed_in.actor()).await?;
-            if known.password.is_some() || known.identity.is_some() {
-                return Ok(back(&site));
-            }
-            // Invited elsewhere and not here yet: the link they had went with the change.
-            let token = desk.password_link(&known, web.options.invite, &signed_in.actor()).await?;
-            return hand_on(&door, &known.user, token.expose(), true, &web).await;
+            return if is_awaited(&known) {
+                invite_again(&door, &known, &web).await
+            } else {
+                Ok(back(&site))
+            };
         }
         Err(PeopleError::Unknown) => {}
         Err(error) => return Err(error.into()),
@@ -243,14 +241,29 @@ async fn set_role(
     Path((site, user)): Path<(SiteId, UserId)>,
     Posted { signed_in, form }: Posted<RoleForm>,
 ) -> Result<Response, Problem> {
-    signed_in.on(&site, Permission::Configure)?;
+    let door = signed_in.on(&site, Permission::Configure)?;
     let role = if form.role == "none" { None } else { Some(parse_role(&form.role)?) };
     if user == signed_in.user().id && !signed_in.user().operator {
         return Err(Problem::forbidden("You cannot change your own role; another admin can."));
     }
-    member(&site, user, &web).await?;
+    let account = member(&site, user, &web).await?;
     web.people().set_role(user, &site, role, &signed_in.actor()).await?;
+    if role.is_some() && is_awaited(&account) && governs(signed_in.user(), &account.user) {
+        return invite_again(&door, &account, &web).await;
+    }
     Ok(back(&site))
+}
+
+/// Was invited, and has not come yet.
+fn is_awaited(account: &Account) -> bool {
+    account.password.is_none() && account.identity.is_none()
+}
+
+/// Another link for somebody whose link went with a change of what they may do.
+async fn invite_again(door: &SiteDoor, account: &Account, web: &Web) -> Result<Response, Problem> {
+    let by = door.signed_in.actor();
+    let token = web.people().password_link(account, web.options.invite, &by).await?;
+    hand_on(door, &account.user, token.expose(), true, web).await
 }
 
 #[derive(Deserialize)]

@@ -172,10 +172,13 @@ async fn a_link_that_was_made_for_less_does_not_open_more() {
     let first = link(&ann.submit("/sites/blog/people/invite", &fields).await);
     let key = AccountKey::Mail(moderato_domain::Email::parse("bob@example.org").unwrap());
     let bob = house.store.account(&key).await.unwrap().unwrap().user;
-    ann.submit(&format!("/sites/blog/people/{}/role", bob.id), &[("role", "admin")]).await;
+    let raised =
+        link(&ann.submit(&format!("/sites/blog/people/{}/role", bob.id), &[("role", "admin")]).await);
     assert_eq!(house.browser().get(&first).await.status, StatusCode::GONE);
+    assert_eq!(house.browser().get(&raised).await.status, StatusCode::OK);
     // Let in elsewhere before they came: the link that is shown then works.
     let second = link(&ann.submit("/sites/news/people/invite", &fields).await);
+    assert_eq!(house.browser().get(&raised).await.status, StatusCode::GONE);
     let mut browser = house.browser();
     browser.post(&second, &[("name", "Bob"), ("password", PASSWORD), ("again", PASSWORD)]).await;
     assert!(browser.is_in().await);
