@@ -214,6 +214,50 @@ mod tests {
 
     use super::*;
 
+    const fn place(sequence: i64) -> EventCursor {
+        EventCursor { epoch: 0, sequence }
+    }
+
+    fn reading(after: i64, until: i64, events: &[(i64, &str)]) -> Arc<Reading> {
+        let event = |(at, id): &(i64, &str)| (place(*at), CommentId::parse(id).unwrap());
+        Arc::new(Reading {
+            after: place(after),
+            until: place(until),
+            events: events.iter().map(event).collect(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_follower_is_told_each_thing_once_and_notices_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SqliteFile::open(folder.path().join("m.db"), SqliteOptions::default()).await.unwrap();
+        let (sender, readings) = broadcast::channel(READINGS_KEPT);
+        let mut follower = Follower {
+            store: Arc::new(file.store()),
+            site: SiteId::parse("blog").unwrap(),
+            cursor: place(5),
+            lacks: None,
+            readings,
+        };
+        let told =
+            |ids: &[&str]| Some(News::Changed(ids.iter().map(|id| CommentId::parse(id).unwrap()).collect()));
+        let first = reading(5, 7, &[(6, "b"), (6, "a"), (7, "b")]);
+        assert_eq!(follower.take(&first), told(&["a", "b"]));
+        assert_eq!(follower.take(&first), None);
+        assert_eq!(follower.take(&reading(6, 8, &[(7, "b"), (8, "c")])), told(&["c"]));
+        assert_eq!((follower.cursor(), follower.lacks), (place(8), None));
+        assert_eq!(follower.take(&reading(9, 10, &[(10, "d")])), None);
+        assert_eq!(follower.lacks, Some(place(10)), "it asks the log for what stood before");
+
+        // Too slow: some readings are gone, and are fetched; what is kept is told.
+        follower.lacks = None;
+        for at in 10..10 + 2 * READINGS_KEPT as i64 {
+            sender.send(reading(at, at + 1, &[(at + 1, "e")])).unwrap();
+        }
+        assert_eq!(follower.next().await.unwrap(), told(&["e"]).unwrap());
+        assert!(follower.cursor() > place(10 + READINGS_KEPT as i64));
+    }
+
     #[tokio::test]
     async fn a_site_is_read_once_and_as_long_as_somebody_follows() {
         let folder = tempfile::tempdir().unwrap();
