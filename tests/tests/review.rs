@@ -24,6 +24,7 @@ on_both_deployments!(
     what_waits_is_claimed_decided_and_taken_back,
     of_fifty_moderators_none_decides_what_another_did,
     a_banned_author_is_rejected_until_the_ban_is_lifted,
+    a_persons_key_decides_under_their_name_until_they_are_disabled,
 );
 
 const SOON: Duration = Duration::from_secs(20);
@@ -194,6 +195,39 @@ async fn a_banned_author_is_rejected_until_the_ban_is_lifted(deployment: &Deploy
         let body = format!("Thank you for part {tries} of this series!");
         let (_, verdict) = submit(deployment, &format!("lifted-{tries}"), &body).await;
         (verdict.action() != Action::Reject).then_some(())
+    })
+    .await;
+}
+
+async fn a_persons_key_decides_under_their_name_until_they_are_disabled(deployment: &Deployment) {
+    let mail = "mo@example.org";
+    deployment.cli_ok(&["users", "add", mail, "--name", "Mo", "--site", "blog", "--role", "moderator"]).await;
+    let create = ["keys", "create", "--roles", "moderator", "--for"];
+    for refused in [["nobody@example.org"].as_slice(), &[mail, "--roles", "admin"]] {
+        let output = deployment.cli(&[&create[..], refused].concat()).await;
+        assert!(!output.status.success(), "{refused:?}");
+    }
+    let printed = deployment.cli_ok(&[&create[..], &[mail]].concat()).await;
+    let key = printed.split_whitespace().find(|word| word.starts_with("mk_")).expect("a key").to_owned();
+    let (name, _) = submit(deployment, "first", "Thank you, that helped a lot!").await;
+    let mut desk = deployment.reviews_as(&key);
+    let item = eventually("the key works", SOON, async || {
+        let request = GetQueueItemRequest { name: name.clone() };
+        deployment.reviews_as(&key).get_queue_item(request).await.ok()?.into_inner().item
+    })
+    .await;
+    let comment = item.comment.expect("a comment");
+    desk.decide_comment(decide(&comment, DecisionKind::Approve)).await.expect("decided");
+    let request = ListDecisionsRequest { parent: SITE.to_owned(), ..Default::default() };
+    let made = desk.list_decisions(request).await.expect("a page").into_inner().decisions.remove(0);
+    let actor = made.actor.expect("an actor");
+    assert!(actor.id.starts_with("user:") && actor.display_name == "Mo", "{actor:?}");
+
+    deployment.cli_ok(&["users", "disable", mail]).await;
+    eventually("the key stops working", SOON, async || {
+        let request = GetQueueCountsRequest { parent: SITE.to_owned() };
+        let refused = deployment.reviews_as(&key).get_queue_counts(request).await.err()?;
+        (reason(&refused) == "KEY_REJECTED").then_some(())
     })
     .await;
 }

@@ -153,6 +153,19 @@ async fn a_decision_leads_back_to_the_list_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_form_that_was_used_for_another_decision_is_refused_in_words() {
+    let house = open().await;
+    receive(&house, &HARMLESS).await;
+    let mut ann = house.operator().await;
+    let page = ann.get("/sites/blog/queue").await;
+    assert_eq!(press(&mut ann, &page, "c1", "approve", &[]).await.status, StatusCode::SEE_OTHER);
+    let other = press(&mut ann, &page, "c1", "spam", &[]).await;
+    assert_eq!((other.status, other.problem()), (StatusCode::CONFLICT, "conflict"));
+    assert!(other.body.contains("was used for another decision before"), "{}", other.body);
+    assert_eq!(state(&house, "c1").await, State::Published);
+}
+
+#[tokio::test]
 async fn a_rejection_has_a_section_and_sending_it_twice_is_harmless() {
     let house = open().await;
     receive(&house, &HARMLESS).await;
