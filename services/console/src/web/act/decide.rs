@@ -21,7 +21,7 @@ use super::super::queue::{Changes, Last, Question, Side, at};
 use super::super::session::SiteDoor;
 use super::super::shell::{Shell, page};
 use super::super::text::Kind;
-use super::super::view::{Card, Frame, Mini, Outcome, Refused, Typed, base, target};
+use super::super::view::{Card, Frame, Mini, Outcome, Refused, Typed, base};
 use super::super::words;
 use super::{back, back_after, typed};
 
@@ -29,7 +29,7 @@ use super::{back, back_after, typed};
 pub(crate) const MOST_TARGETS: usize = 500;
 
 /// Comments of a bulk decision that are shown before it is made.
-const SAMPLE: usize = 8;
+pub(crate) const SAMPLE: usize = 8;
 
 /// Longest words to an author or to moderators, in characters.
 const MOST_TYPED: usize = 2_000;
@@ -312,22 +312,28 @@ struct ConfirmFragment {
 }
 
 impl Confirm {
-    /// The question whether these shall be decided so.
-    pub(crate) fn of(kind: DecisionKind, items: &[QueueItem], missing: usize, frame: &Frame) -> Self {
-        let what = words::count(items.len() as u64, "comment", "comments");
+    /// The question whether these shall be decided so; the first of them are shown.
+    pub(crate) fn of(
+        kind: DecisionKind,
+        targets: Vec<String>,
+        first: &[QueueItem],
+        missing: usize,
+        frame: &Frame,
+    ) -> Self {
+        let what = words::count(targets.len() as u64, "comment", "comments");
         let act = match kind {
             DecisionKind::Spam => format!("Mark {what} as spam"),
             kind => format!("{} {what}", words::act(kind)),
         };
-        let sample: Vec<Mini> = items.iter().take(SAMPLE).map(|item| Mini::of_item(item, frame)).collect();
+        let sample: Vec<Mini> = first.iter().take(SAMPLE).map(|item| Mini::of_item(item, frame)).collect();
         Self {
             title: format!("{act}?"),
             act: kind.as_str(),
             rejects: kind == DecisionKind::Reject,
             button: act,
             decision: frame.decision(),
-            targets: items.iter().map(|item| target(&item.comment)).collect(),
-            rest: items.len() - sample.len(),
+            rest: targets.len().saturating_sub(sample.len()),
+            targets,
             sample,
             missing,
         }
@@ -370,7 +376,6 @@ pub(super) async fn preview(
         return Err(Problem::conflict("None of these comments is there any more."));
     }
     let missing = targets.len() - items.len();
-    let confirm = Confirm::of(kind, &items, missing, &frame);
     // As they were seen, not as they are now: what changed since is refused, and told.
     let seen: Vec<String> = form
         .target
@@ -380,7 +385,7 @@ pub(super) async fn preview(
         })
         .cloned()
         .collect();
-    Confirm { targets: seen, ..confirm }.answer(&door, frame, &headers)
+    Confirm::of(kind, seen, &items, missing, &frame).answer(&door, frame, &headers)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub(crate) use decide::{Confirm, MOST_TARGETS};
+pub(crate) use decide::{Confirm, MOST_TARGETS, SAMPLE};
 
 use super::Web;
 use super::form::own_path;

@@ -17,7 +17,7 @@ use moderato_store::QueueItem;
 use serde::Deserialize;
 
 use super::Web;
-use super::act::{Confirm, MOST_TARGETS};
+use super::act::{Confirm, MOST_TARGETS, SAMPLE};
 use super::dress::FRAGMENT;
 use super::events;
 use super::form::Asked;
@@ -28,7 +28,7 @@ use super::queue::{Last, Question, at, last, outcome};
 use super::session::{SignedIn, SiteDoor};
 use super::shell::{Shell, page};
 use super::text::Kind;
-use super::view::{Card, Frame, comment_id};
+use super::view::{Card, Frame, comment_id, target};
 use super::words;
 use crate::rules::DeskError;
 use parts::Parts;
@@ -191,7 +191,8 @@ async fn campaign(
     if comments.is_empty() {
         return Err(Problem::conflict("Nothing with this text waits any more."));
     }
-    let ids: Vec<_> = comments.iter().map(|comment| comment.name.comment.clone()).collect();
-    let items = web.store.queue_items(&name.site, &ids, frame.now).await?;
-    Confirm::of(kind, &items, 0, &frame).answer(&door, frame, &headers)
+    let first: Vec<_> = comments.iter().take(SAMPLE).map(|comment| comment.name.comment.clone()).collect();
+    let first = web.store.queue_items(&name.site, &first, frame.now).await?;
+    let targets = comments.iter().map(target).collect();
+    Confirm::of(kind, targets, &first, 0, &frame).answer(&door, frame, &headers)
 }

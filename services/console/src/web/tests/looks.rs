@@ -3,7 +3,7 @@
 use crate::web::act::Confirm;
 use crate::web::queue::{Question, sample_page};
 use crate::web::tests::sample;
-use crate::web::view::Card;
+use crate::web::view::{Card, target};
 
 /// Everything between tags, with tags and their attributes left out: what a reader sees.
 fn elements(html: &str) -> Vec<&str> {
@@ -77,8 +77,10 @@ fn cards_sort_as_the_queue_does() {
 fn a_bulk_decision_says_how_many_before_it_is_made() {
     let frame = sample::frame();
     let comments = sample::items();
-    let confirm = Confirm::of(moderato_domain::DecisionKind::Spam, &comments, 0, &frame);
+    let targets = comments.iter().map(|item| target(&item.comment)).collect();
+    let confirm = Confirm::of(moderato_domain::DecisionKind::Spam, targets, &comments[..2], 0, &frame);
     assert_eq!(confirm.title, format!("Mark {} comments as spam?", comments.len()));
     assert_eq!(confirm.targets.len(), comments.len());
+    assert_eq!((confirm.sample.len(), confirm.rest), (2, comments.len() - 2));
     assert!(!confirm.rejects);
 }
