@@ -45,12 +45,13 @@ macro_rules! select_keys {
     };
 }
 
-/// A person's key lives while they may do something on its site.
+/// A person's key lives while they are something on its site, an admin's while they are admin.
 const LIVE_KEYS: &str = select_keys!(
     "WHERE revoke_time_ms IS NULL AND (user_id IS NULL OR EXISTS (
          SELECT FROM users u WHERE u.user_id = api_keys.user_id AND u.disable_time_ms IS NULL
            AND (u.operator OR EXISTS (SELECT FROM memberships m
-                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id))))"
+                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id
+                                        AND (m.role = 'admin' OR 'admin' <> ALL (api_keys.roles))))))"
 );
 const ALL_KEYS: &str = select_keys!("ORDER BY site_id, key_id");
 const KEYS_OF_SITE: &str = select_keys!("WHERE site_id = $1 ORDER BY site_id, key_id");

@@ -40,12 +40,14 @@ pub(super) async fn directory(
         .iter()
         .map(|row| stored_site(row).map(|site| (site.id.clone(), Arc::new(site))))
         .collect::<sqlx::Result<HashMap<_, _>>>()?;
-    // A person's key lives while they may do something on its site.
+    // A person's key lives while they are something on its site, an admin's while they are admin.
     let keys = sqlx::query(select_keys!(
         "WHERE revoke_time_ms IS NULL AND (user_id IS NULL OR EXISTS (
          SELECT 1 FROM users u WHERE u.user_id = api_keys.user_id AND u.disable_time_ms IS NULL
            AND (u.operator OR EXISTS (SELECT 1 FROM memberships m
-                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id))))"
+                                      WHERE m.user_id = u.user_id AND m.site_id = api_keys.site_id
+                                        AND (m.role = 'admin'
+                                             OR 'admin' NOT IN (SELECT value FROM json_each(api_keys.roles)))))))"
     ))
     .fetch_all(&mut *snapshot)
     .await?

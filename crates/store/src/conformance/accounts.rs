@@ -391,18 +391,28 @@ pub(super) async fn a_persons_key_lives_as_long_as_they_may_do_something(case: C
     let nobodys = ApiKey { owner: None, ..key.clone() };
     assert_ne!(nobodys.actor().id, ann.actor().id, "it acts as itself");
 
+    let admins = ApiKey {
+        id: ApiKeyId(format!("mk_{}", SystemIds.time_ordered().simple())),
+        secret_sha256: SystemIds.secret_bytes(),
+        roles: vec![Role::Reader, Role::Admin],
+        ..key.clone()
+    };
+    case.store.add_key(&admins).await.expect("added");
+
     let mut version = None;
     let mut lives = async || {
         let directory = case.store.directory(version).await.expect("read").expect("it changed");
         version = Some(directory.version);
-        directory.keys.contains_key(&key.id)
+        [&key, &admins].map(|key| directory.keys.contains_key(&key.id))
     };
-    assert!(lives().await);
+    assert_eq!(lives().await, [true, false], "she is a moderator");
     for (step, alive) in [
-        (UserChange::Role(case.site.clone(), None), false),
-        (UserChange::Role(case.site.clone(), Some(Role::Moderator)), true),
-        (UserChange::Disabled(Some(at(1))), false),
-        (UserChange::Disabled(None), true),
+        (UserChange::Role(case.site.clone(), Some(Role::Admin)), [true, true]),
+        (UserChange::Role(case.site.clone(), None), [false, false]),
+        (UserChange::Role(case.site.clone(), Some(Role::Admin)), [true, true]),
+        (UserChange::Disabled(Some(at(1))), [false, false]),
+        (UserChange::Disabled(None), [true, true]),
+        (UserChange::Role(case.site.clone(), Some(Role::Moderator)), [true, false]),
     ] {
         assert_eq!(change(&case, &ann, step.clone()).await, Changed::Done);
         assert_eq!(lives().await, alive, "{step:?}");

@@ -9,6 +9,7 @@ use moderato_store::StoreError;
 use super::Web;
 use super::events::Rooms;
 use super::feed::Feeds;
+use super::numbers::Reports;
 use super::problem::Problem;
 use super::session::SiteDoor;
 use super::view::{Frame, Section, base};
@@ -23,6 +24,8 @@ pub(crate) struct Held {
     pub(crate) rooms: Arc<Rooms>,
     /// What live pages follow.
     pub(crate) feeds: Arc<Feeds>,
+    /// Numbers that were counted lately.
+    pub(crate) reports: Reports,
     /// Sections of the guidelines in force; they change with the rule set only.
     sections: Mutex<Option<(RuleSetVersion, Vec<Section>)>>,
 }
@@ -34,6 +37,7 @@ impl Held {
             rules: RuleDesk::new(Arc::clone(&web.store), Arc::clone(&web.clock)),
             rooms: Arc::default(),
             feeds: Feeds::new(Arc::clone(&web.store), web.shutdown.clone()),
+            reports: Reports::default(),
             sections: Mutex::default(),
         }
     }

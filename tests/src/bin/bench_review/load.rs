@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use moderato_domain::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -16,6 +17,9 @@ pub(crate) const SESSION: &str = "5e55101400000000000000000000000000000000000000
 
 /// The moderator.
 const MODERATOR: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
+
+/// The year in which everything was written, up to now.
+const YEAR_MS: i64 = 365 * 86_400_000;
 
 /// Comments made by one statement.
 const AT_ONCE: u32 = 50_000;
@@ -69,7 +73,7 @@ impl Dialect {
     /// Makes a table of what comments with numbers from `$1` to `$2` are like.
     fn make(&self, sizes: Sizes) -> String {
         let Sizes { comments, waits } = sizes;
-        let spacing = 31_536_000_000 / i64::from(comments.max(1));
+        let spacing = YEAR_MS / i64::from(comments.max(1));
         let hashed = |number: &str| (self.hex)(&format!("(({number}) * 2654435761 % 4294967296)"), 8);
         format!(
             "CREATE TEMPORARY TABLE made AS {numbers},
@@ -104,7 +108,7 @@ impl Dialect {
             numbers = self.numbers,
             id = hashed("i"),
             parent = hashed("i - 1 - h % 250"),
-            start = 1_722_470_400_000_i64,
+            start = SystemClock.now().as_millis() - YEAR_MS,
         )
     }
 

@@ -56,7 +56,18 @@ pub(crate) async fn measure(deployment: &Deployment, table: &mut Table) -> anyho
     let campaign = format!("{}/campaign?do=reject", spam.first().context("an item")?);
     let ask = async |_| Ok(get(&campaign).await?);
     table.page("page of a whole campaign", ask).await?;
-    for path in ["/audit", "/sites/blog/history", "/sites/blog/statements", "/sites/blog/people"] {
+    let others = [
+        "/account",
+        "/audit",
+        "/settings",
+        "/sites/blog/history",
+        "/sites/blog/numbers?days=7",
+        "/sites/blog/numbers?days=90",
+        "/sites/blog/people",
+        "/sites/blog/second-look",
+        "/sites/blog/statements",
+    ];
+    for path in others {
         table.page(&format!("page {path}"), async |_| Ok(get(path).await?)).await?;
     }
     list_queue(deployment, table).await

@@ -3,6 +3,7 @@
 //! Names of moderators stand beside their numbers, so these pages are for admins of the site.
 
 mod csv;
+mod kept;
 mod plot;
 mod report;
 
@@ -10,20 +11,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use moderato_domain::{Permission, SiteId, Timestamp};
 use moderato_store::Period;
 use serde::Deserialize;
 
+pub(crate) use self::kept::Reports;
 use self::plot::Plot;
 use self::report::Report;
 use super::Web;
 use super::form::Asked;
+use super::held::Held;
 use super::problem::Problem;
 use super::session::SignedIn;
 use super::shell::{Shell, page};
@@ -68,7 +71,9 @@ struct NumbersPage {
     site: SiteId,
     days: u32,
     periods: [u32; 4],
-    report: Report,
+    report: Arc<Report>,
+    /// Up to when was counted, if that is not now.
+    counted: Option<String>,
     work: Plot,
     waits: Plot,
     second_look_percent: u8,
@@ -76,14 +81,16 @@ struct NumbersPage {
 
 async fn show(
     State(web): State<Arc<Web>>,
+    Extension(held): Extension<Arc<Held>>,
     signed_in: SignedIn,
     Path(site): Path<SiteId>,
     Asked(question): Asked<Question>,
 ) -> Result<Response, Problem> {
     let door = signed_in.on(&site, Permission::Configure)?;
     let days = question.days();
-    let period = period(days, web.clock.now());
-    let report = Report::read(&*web.store, &site, period).await?;
+    let now = web.clock.now();
+    let (period, report) = held.reports.of(&*web.store, &site, days, now).await?;
+    let counted = (period.until < now).then(|| report::written(period.until, "%H:%M:%S"));
     page(&NumbersPage {
         shell: door.shell(),
         site,
@@ -92,6 +99,7 @@ async fn show(
         work: report.work_plot(period, days),
         waits: report.waits_plot(period, days),
         report,
+        counted,
         second_look_percent: door.site.settings.second_look_percent,
     })
 }

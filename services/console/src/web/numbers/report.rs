@@ -71,17 +71,18 @@ impl CategoryLine {
 
 impl Report {
     pub(super) async fn read(store: &dyn Store, site: &SiteId, period: Period) -> Result<Self, StoreError> {
-        let work = store.work(site, period).await?;
-        let people = people(store, site, period, &work).await?;
-        let agreement = store.agreement(site, period).await?;
-        Ok(Self {
-            waits: store.waiting_times(site, period).await?,
-            rules: rules(store, site, period).await?,
-            categories: categories(&agreement),
-            work,
-            people,
-            agreement,
-        })
+        let by_people = async {
+            let work = store.work(site, period).await?;
+            let people = people(store, site, period, &work).await?;
+            Ok((work, people))
+        };
+        let ((work, people), waits, rules, agreement) = tokio::try_join!(
+            by_people,
+            store.waiting_times(site, period),
+            rules(store, site, period),
+            store.agreement(site, period),
+        )?;
+        Ok(Self { categories: categories(&agreement), work, waits, people, rules, agreement })
     }
 
     pub(super) fn decisions(&self) -> u64 {
