@@ -96,13 +96,16 @@ impl TextFingerprint {
     /// The fingerprint of a body.
     pub fn of(body: &str) -> Self {
         let mut text = Vec::with_capacity(body.len() + 1);
-        if body.is_ascii() {
-            text.extend(body.bytes().map(|byte| byte.to_ascii_lowercase()));
-        } else {
-            for ch in body.chars() {
-                let lower = ch.to_lowercase().map(|ch| if ch.is_whitespace() { ' ' } else { ch });
-                lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
-            }
+        let mut rest = body;
+        loop {
+            // Most characters are ASCII, and need no decoding.
+            let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+            text.extend(rest.as_bytes()[..ascii].iter().map(u8::to_ascii_lowercase));
+            let mut chars = rest[ascii..].chars();
+            let Some(ch) = chars.next() else { break };
+            let lower = ch.to_lowercase().map(|ch| if ch.is_whitespace() { ' ' } else { ch });
+            lower.for_each(|ch| text.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()));
+            rest = chars.as_str();
         }
         // One space behind every word, the last one, too, and none before the first.
         text.push(b' ');
