@@ -17,7 +17,7 @@ const LONG_DAYS: u32 = 7;
 /// For how long a report about a long period is good enough.
 const KEPT: Duration = Duration::from_mins(1);
 
-/// Reports about long periods, by site and days: four at most of each site, forgotten when they are old.
+/// Reports about long periods, by site and days: two at most of each site, forgotten when they are old.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     kept: Mutex<HashMap<(SiteId, u32), Kept>>,
