@@ -6,6 +6,7 @@ use moderato_domain::Field;
 
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
+use crate::text::chars::has_digit;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[FieldId::AccountsCards, FieldId::AccountsIbans]),
@@ -106,6 +107,7 @@ const IBAN_LENGTHS: [(&[u8; 2], usize); 56] = [
 
 fn find(context: &Context<'_>, seen: &mut Observed<'_>) {
     let text = context.body.folded();
+    let text = if has_digit(text) { text } else { "" };
     for (field, ranges) in [(FieldId::AccountsCards, cards(text)), (FieldId::AccountsIbans, ibans(text))] {
         seen.set_count(field, ranges.len());
         for range in ranges {

@@ -8,6 +8,7 @@ use moderato_domain::Field;
 use super::links::has_known_suffix;
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
+use crate::text::chars::has_digit;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[FieldId::ContactsEmails, FieldId::ContactsPhones]),
@@ -71,6 +72,9 @@ fn emails(text: &str) -> Vec<Range<usize>> {
 fn phones(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
+    if !has_digit(text) {
+        return found;
+    }
     let mut at = 0;
     while at < bytes.len() && found.len() < CONTACTS_MAX {
         if !bytes[at].is_ascii_digit() {

@@ -4,7 +4,6 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
-use crate::text::words::for_each_word;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[
@@ -36,8 +35,6 @@ fn measure(context: &Context<'_>, seen: &mut Observed<'_>) {
         );
     }
     if used.contains(FieldId::BodyWords) {
-        let mut words = 0;
-        for_each_word(context.body.folded(), |_| words += 1);
-        seen.set_count(FieldId::BodyWords, words);
+        seen.set_count(FieldId::BodyWords, context.body.words().count);
     }
 }

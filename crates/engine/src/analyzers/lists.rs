@@ -6,10 +6,12 @@ use moderato_domain::{Email, Field, Span};
 
 use super::addresses::{authors, clients};
 use super::{Analyzer, Context, Observed, SPANS_MAX, Value, span};
-use crate::bits::Bits;
-use crate::rules::lists::{EntryId, Owner};
+use crate::rules::lists::EntryId;
+use crate::rules::patterns::Progress;
 use crate::rules::schema::{FieldId, FieldKind, FieldSet};
+use crate::rules::texts::{Owner, Place};
 use crate::text::fold::folded;
+use crate::text::words::is_whole;
 use crate::text::{Reading, Views};
 
 /// The texts and hosts that are looked up.
@@ -150,7 +152,7 @@ fn in_views(
     if context.rules.lists().entry_count() > 0 {
         for reading in views.readings() {
             let layer = Layer::Reading(views, &reading);
-            Search { fields, layer, target: Some(target), context }.scan_words(seen);
+            Search { fields, layer, target: Some(target), context }.scan_words(&reading, seen);
         }
     }
 }
@@ -165,38 +167,41 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Finds phrases and patterns. A pattern is only tried when a literal of each of its groups was seen;
-    /// those without literals are sifted by one automaton for all of them.
+    /// Finds phrases and patterns. A pattern is only tried when the literals that it needs were seen; those
+    /// without literals are sifted by one automaton for all of them.
     fn scan(&self, seen: &mut Observed<'_>) {
         let text = self.layer.text();
+        let texts = self.context.rules.lists().texts();
         let patterns = self.context.rules.patterns();
-        let mut candidates = Bits::new();
-        let mut groups_seen = Vec::new();
-        self.context.rules.lists().scan(text, |owner, range| match owner {
-            Owner::Word(entry) if !self.is_meant(entry, &range) => {}
-            Owner::Word(entry) | Owner::Substring(entry) => self.hit(entry, range, seen),
-            Owner::Pattern(pattern, group) if self.fields.contains(patterns.get(pattern).field) => {
-                groups_seen.resize(patterns.count(), 0_u8);
-                let groups = &mut groups_seen[pattern as usize];
-                *groups |= 1 << group;
-                if groups.count_ones() as usize == patterns.get(pattern).compiled.group_count() {
-                    candidates.insert(pattern as usize);
+        let mut progress = Progress::default();
+        for place in texts.places(text) {
+            for owner in texts.owners(place) {
+                match *owner {
+                    Owner::Word(entry) => self.take_word(entry, place, seen),
+                    Owner::Substring(entry) => self.hit(entry, place.range(), seen),
+                    Owner::Step { sequence, group, ends, .. } => {
+                        let next = text.as_bytes().get(place.range().end);
+                        if !(ends && next.is_some_and(u8::is_ascii_alphanumeric)) {
+                            progress.take(patterns, sequence, group, &place.range());
+                        }
+                    }
                 }
             }
-            Owner::Pattern(..) => {}
-        });
-        for field in self.fields.iter() {
-            patterns.sift(field, text, |pattern| candidates.insert(pattern as usize));
         }
-        for index in candidates.iter() {
-            self.try_pattern(index as u16, seen);
+        let mut candidates = progress.candidates(patterns, text);
+        candidates.retain(|(pattern, _)| self.fields.contains(patterns.get(*pattern).field));
+        for field in self.fields.iter() {
+            patterns.sift(field, text, |pattern| candidates.push((pattern, 0)));
+        }
+        for (pattern, from) in candidates {
+            self.try_pattern(pattern, from, seen);
         }
     }
 
-    fn try_pattern(&self, index: u16, seen: &mut Observed<'_>) {
+    fn try_pattern(&self, index: u16, from: usize, seen: &mut Observed<'_>) {
         let text = self.layer.text();
         let pattern = self.context.rules.patterns().get(index);
-        if !pattern.compiled.is_match(text) {
+        if !pattern.compiled.is_match(text, from) {
             return;
         }
         let found = pattern.compiled.find_iter(text);
@@ -218,16 +223,25 @@ impl Search<'_> {
         }
     }
 
-    /// Finds phrases that are whole words: a game undone in the wrong place must not make half a word a
-    /// hit.
-    fn scan_words(&self, seen: &mut Observed<'_>) {
-        self.context.rules.lists().scan(self.layer.text(), |owner, range| {
-            if let Owner::Word(entry) = owner
-                && self.is_meant(entry, &range)
-            {
-                self.hit(entry, range, seen);
+    /// Finds phrases that are whole words, near what reads otherwise than in the other layers: a game undone in
+    /// the wrong place must not make half a word a hit.
+    fn scan_words(&self, reading: &Reading, seen: &mut Observed<'_>) {
+        let texts = self.context.rules.lists().texts();
+        for place in texts.places_near(self.layer.text(), reading.changed()) {
+            for owner in texts.owners(place) {
+                if let Owner::Word(entry) = *owner {
+                    self.take_word(entry, place, seen);
+                }
             }
-        });
+        }
+    }
+
+    /// Notes a phrase that has to be whole words, if it is meant.
+    fn take_word(&self, entry: EntryId, place: Place, seen: &mut Observed<'_>) {
+        let range = place.range();
+        if is_whole(self.layer.text(), range.clone()) && self.is_meant(entry, &range) {
+            self.hit(entry, range, seen);
+        }
     }
 
     /// Notes a hit in each field that the place belongs to.

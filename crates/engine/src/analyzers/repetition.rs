@@ -1,12 +1,11 @@
 //! Stretched text: one character, or one word, over and over.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::ops::Range;
 
 use moderato_domain::Field;
 
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
-use crate::text::words::for_each_word;
 
 /// Below this many words of at least two characters a share says nothing: "no no no".
 const WORDS_MIN: usize = 6;
@@ -24,39 +23,44 @@ pub(crate) const ANALYZER: Analyzer = Analyzer {
 
 fn run_length(context: &Context<'_>, seen: &mut Observed<'_>) {
     let text = context.body.folded();
-    let mut longest = (0, 0..0);
-    let mut current = (0, 0..0, ' ');
-    for (at, ch) in text.char_indices() {
-        let end = at + ch.len_utf8();
-        if ch == current.2 {
-            current.0 += 1;
-            current.1.end = end;
-        } else {
-            current = (1, at..end, ch);
-        }
-        if current.0 > longest.0 && ch != ' ' {
-            longest = (current.0, current.1.clone());
-        }
-    }
+    let longest = if text.is_ascii() {
+        longest_run(text.bytes().enumerate().map(|(at, byte)| (at, byte, 1)), b' ')
+    } else {
+        longest_run(text.char_indices().map(|(at, ch)| (at, ch, ch.len_utf8())), ' ')
+    };
     seen.set_count(FieldId::RepetitionRun, longest.0);
     if longest.0 >= RUN_NOTED_MIN {
         seen.seen_at(FieldId::RepetitionRun, Field::Body, context.body.folded_origin(longest.1));
     }
 }
 
+/// How often a character comes in a row that is no space, at most, and where first. Each comes with its place
+/// and length.
+fn longest_run<C: Copy + PartialEq>(
+    chars: impl Iterator<Item = (usize, C, usize)>,
+    space: C,
+) -> (usize, Range<usize>) {
+    let mut longest = (0, 0..0);
+    let (mut before, mut start, mut length) = (space, 0, 0);
+    for (at, ch, bytes) in chars {
+        if ch == before {
+            length += 1;
+        } else {
+            (before, start, length) = (ch, at, 1);
+        }
+        if length > longest.0 && ch != space {
+            longest = (length, start..at + bytes);
+        }
+    }
+    longest
+}
+
 fn word_share(context: &Context<'_>, seen: &mut Observed<'_>) {
     if !context.rules.used().contains(FieldId::RepetitionWordShare) {
         return;
     }
-    // Equal words have equal hashes; sorting brings them together without a table of strings.
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let mut words = Vec::with_capacity(128);
-    for_each_word(context.body.folded(), |word| {
-        // Single characters are particles and laughter: "a", "哈哈哈".
-        if word.chars().nth(1).is_some() {
-            words.push(hasher.hash_one(word));
-        }
-    });
+    // Sorting brings equal words together without a table of strings.
+    let mut words = context.body.words().longer.clone();
     if words.len() < WORDS_MIN {
         return;
     }

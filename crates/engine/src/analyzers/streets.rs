@@ -7,6 +7,7 @@ use moderato_domain::Field;
 
 use super::Analyzer;
 use crate::rules::schema::{FieldId, FieldSet};
+use crate::text::chars::has_digit;
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
     provides: FieldSet::of(&[FieldId::ContactsStreets]),
@@ -83,7 +84,7 @@ impl Word<'_> {
 
 fn streets(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+    if !has_digit(text) {
         return found;
     }
     // The words just read, oldest first: enough for the longest address.

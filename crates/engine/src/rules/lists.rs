@@ -1,26 +1,22 @@
-//! Lists: every phrase of every list and every literal that a pattern needs in one automaton, every
-//! domain, network and author in a table.
+//! Lists: every phrase among the [texts](super::texts) that are looked for in one go, every domain, network
+//! and author in a table.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 use moderato_domain::{Author, Field, Timestamp};
 
 use super::document::ListKind;
+use super::literals::Literal;
 use super::networks::{Network, Networks};
+use super::texts::{Owner, Texts, TextsBuilder};
 use crate::error::RuleSetProblem;
 use crate::text::fold::folded;
-use crate::text::words::is_whole;
 
 /// Most lists in one rule set.
 const LISTS_MAX: usize = 2_000;
 /// Most entries in all lists together.
 const ENTRIES_MAX: usize = 500_000;
-/// Up to this many bytes of phrases the automaton is a dense table (about 300 bytes a phrase byte,
-/// one step per byte of text); above it a compressed one, which takes 2 to 4 times as long a step.
-const DENSE_BYTES_MAX: usize = 32 * 1024;
 
 /// An entry of a list, by its place among the entries of all lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,24 +40,14 @@ impl Entry {
     }
 }
 
-/// What a text in the automaton belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// A phrase that has to be whole words.
-    Word(EntryId),
-    /// A phrase that may stand anywhere.
-    Substring(EntryId),
-    /// A pattern that cannot match without one of the literals of this group.
-    Pattern(u16, u8),
-}
-
 /// The lists while a rule set is compiled.
 #[derive(Debug, Default)]
 pub(super) struct ListBuilder {
     lists: Vec<(String, ListKind)>,
     by_name: HashMap<String, u16>,
-    texts: Vec<String>,
-    owners: Vec<Owner>,
+    texts: TextsBuilder,
+    /// The phrases of the lists, folded, by entry.
+    phrases: Vec<(EntryId, String)>,
     built: Lists,
 }
 
@@ -97,8 +83,9 @@ impl ListBuilder {
                 if phrase.is_empty() {
                     return Err(refuse());
                 }
-                self.texts.push(phrase);
-                self.owners.push(if anywhere { Owner::Substring(id) } else { Owner::Word(id) });
+                self.phrases.push((id, phrase.clone()));
+                let owner = if anywhere { Owner::Substring(id) } else { Owner::Word(id) };
+                self.texts.add_phrase(phrase, owner);
             }
             // Patterns are compiled by who knows which fields they are for.
             ListKind::Regexes => {}
@@ -124,9 +111,9 @@ impl ListBuilder {
     }
 
     /// Adds a literal that a pattern needs.
-    pub(super) fn add_literal(&mut self, literal: String, pattern: u16, group: u8) {
-        self.texts.push(literal);
-        self.owners.push(Owner::Pattern(pattern, group));
+    pub(super) fn add_literal(&mut self, literal: Literal, sequence: u32, group: u8, digit: bool) {
+        let Literal { text, starts, ends } = literal;
+        self.texts.add(text, starts, Owner::Step { sequence, group, ends, digit });
     }
 
     /// The list that was opened last.
@@ -147,29 +134,14 @@ impl ListBuilder {
 
     /// The entries of a list of phrases, folded.
     pub(super) fn phrases(&self, list: u16) -> impl Iterator<Item = &str> {
-        self.texts.iter().zip(&self.owners).filter_map(move |(text, owner)| match owner {
-            Owner::Word(entry) | Owner::Substring(entry) => {
-                (self.built.entry(*entry).list == list).then_some(text.as_str())
-            }
-            Owner::Pattern(..) => None,
-        })
+        let of_list = move |(entry, _): &&(EntryId, String)| self.built.entry(*entry).list == list;
+        self.phrases.iter().filter(of_list).map(|(_, phrase)| phrase.as_str())
     }
 
-    /// Builds the automaton.
+    /// Builds the automata.
     pub(super) fn build(mut self) -> Result<Lists, RuleSetProblem> {
-        let bytes: usize = self.texts.iter().map(String::len).sum();
-        let kind =
-            if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-        if !self.texts.is_empty() {
-            let built = AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .start_kind(StartKind::Unanchored)
-                .kind(Some(kind))
-                .build(&self.texts)
-                .map_err(|_| RuleSetProblem::TooMany { what: "list entries", max: ENTRIES_MAX })?;
-            self.built.automaton = Some(built);
-        }
-        self.built.owners = self.owners;
+        let too_many = |_| RuleSetProblem::TooMany { what: "list entries", max: ENTRIES_MAX };
+        self.built.texts = self.texts.build().map_err(too_many)?;
         Ok(self.built)
     }
 }
@@ -179,9 +151,7 @@ impl ListBuilder {
 pub(crate) struct Lists {
     names: Vec<Box<str>>,
     entries: Vec<Entry>,
-    automaton: Option<AhoCorasick>,
-    /// Of each text in the automaton.
-    owners: Vec<Owner>,
+    texts: Texts,
     domains: HashMap<Box<str>, Vec<EntryId>>,
     networks: Networks,
     authors: HashMap<AuthorEntry, Vec<EntryId>>,
@@ -208,17 +178,9 @@ impl Lists {
         &self.entries[id.0 as usize]
     }
 
-    /// Calls `each` with everything of the automaton that is in a folded text, overlapping or not;
-    /// phrases that have to be whole words only where they are.
-    pub(crate) fn scan(&self, text: &str, mut each: impl FnMut(Owner, Range<usize>)) {
-        let Some(automaton) = &self.automaton else { return };
-        for found in automaton.find_overlapping_iter(text) {
-            let owner = self.owners[found.pattern().as_usize()];
-            let range = found.range();
-            if !matches!(owner, Owner::Word(_)) || is_whole(text, range.clone()) {
-                each(owner, range);
-            }
-        }
+    /// The phrases, and the literals of patterns.
+    pub(crate) const fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     /// Calls `each` with every entry that is the host or a domain above it.
@@ -304,25 +266,6 @@ mod tests {
             }
         }
         builder.build().unwrap()
-    }
-
-    #[test]
-    fn phrases_are_whole_words_unless_the_list_says_otherwise() {
-        let lists = lists(&[
-            (ListKind::Phrases, false, &["Cialis", "free money"]),
-            (ListKind::Phrases, true, &["cialis"]),
-        ]);
-        let mut found = Vec::new();
-        lists.scan("a specialist, free money, cialis", |owner, range| found.push((owner, range.start)));
-        assert_eq!(
-            found,
-            [
-                (Owner::Substring(EntryId(2)), 5),
-                (Owner::Word(EntryId(1)), 14),
-                (Owner::Word(EntryId(0)), 26),
-                (Owner::Substring(EntryId(2)), 26)
-            ]
-        );
     }
 
     #[test]

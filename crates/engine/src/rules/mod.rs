@@ -5,7 +5,8 @@
 //! | [`schema`] | the fields that conditions use, with their types: start here to add one |
 //! | [`document`], [`files`] | the document as written, and the files its lists name |
 //! | [`lexer`], [`expr`], [`types`] | the condition language: tokens, parser, type checks |
-//! | [`lists`], [`networks`], [`patterns`] | the shared automaton, tables, regular expressions |
+//! | [`lists`], [`networks`], [`patterns`] | tables and regular expressions |
+//! | [`texts`], [`tree`], [`literals`] | phrases and what patterns need, looked for in one go |
 //! | [`templates`] | patterns that name lists |
 //! | [`sentence`], [`note`] | what authors and moderators are told |
 //! | [`resolver`], [`compile`] | finds what conditions name, puts it all together |
@@ -22,6 +23,7 @@ pub(crate) mod files;
 mod index;
 mod lexer;
 pub(crate) mod lists;
+mod literals;
 mod networks;
 pub(crate) mod note;
 pub(crate) mod patterns;
@@ -29,6 +31,8 @@ mod resolver;
 pub(crate) mod schema;
 mod sentence;
 mod templates;
+pub(crate) mod texts;
+mod tree;
 mod types;
 pub(crate) mod warnings;
 

@@ -1,16 +1,19 @@
-//! Regular expressions of rules, and the literals without which they cannot match.
+//! Regular expressions of rules.
 //!
 //! Patterns see the folded text, and ignore case. The `regex` crate never backtracks, so a hostile
-//! text costs time linear in its length; a pattern with a required literal is not even tried before
-//! the automaton of the lists has seen that literal.
+//! text costs time linear in its length; a pattern that [needs](super::literals) some words is not even
+//! tried before they were seen, one behind the other, and then from the first of them on.
+
+use std::ops::Range;
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::lists::EntryId;
+use super::literals::{Group, Needs};
 use super::schema::FieldId;
 use crate::error::RuleSetProblem;
-use crate::text::fold::folded;
+use crate::text::chars::has_digit;
 
 /// Memory of one compiled pattern, in bytes. A list of some hundred words fits.
 const SIZE_MAX: usize = 1 << 20;
@@ -23,15 +26,6 @@ const PATTERNS_MAX: usize = 5_000;
 /// Memory of the automaton for all patterns of a field that have no literal, and of its lazily built
 /// states per thread, in bytes: with 64 MiB it never starts over on 5,000 patterns.
 const SIEVE_SIZE_MAX: usize = 64 << 20;
-/// Most alternatives of literals that are worth looking for.
-const LITERALS_MAX: usize = 500;
-/// Literals shorter than this are in nearly every text.
-const LITERAL_BYTES_MIN: usize = 2;
-/// Literals shorter than this say little beside a longer one.
-const LITERAL_BYTES_TELLING: usize = 4;
-/// Most groups of literals that a pattern waits for: one bit each.
-const GROUPS_MAX: usize = 4;
-
 /// A pattern, where it is looked for, and for whom.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -41,10 +35,21 @@ pub(crate) struct Pattern {
     pub(crate) entry: Option<EntryId>,
 }
 
+/// Groups of literals that a text must have, one behind the other, for a pattern to match in one of its
+/// ways.
+#[derive(Debug)]
+struct Sequence {
+    pattern: u16,
+    groups: u8,
+    /// Most bytes of a match before its first literal; `None`: any number.
+    lead: Option<u32>,
+}
+
 /// The patterns of a rule set.
 #[derive(Debug, Default)]
 pub(crate) struct Patterns {
     all: Vec<Pattern>,
+    sequences: Vec<Sequence>,
     sieves: Vec<Sieve>,
 }
 
@@ -54,6 +59,8 @@ struct Sieve {
     field: FieldId,
     set: RegexSet,
     patterns: Vec<u16>,
+    /// Whether none of them matches an ASCII text without digits.
+    needs_digit: bool,
 }
 
 impl Patterns {
@@ -66,9 +73,18 @@ impl Patterns {
         Ok((self.all.len() - 1) as u16)
     }
 
+    /// Adds groups of literals of which one sequence has to be there for a pattern to match, and returns
+    /// its number.
+    pub(super) fn add_sequence(&mut self, pattern: u16, groups: &[Group]) -> u32 {
+        let lead = groups.first().and_then(|group| group.lead);
+        let lead = lead.and_then(|lead| u32::try_from(lead).ok());
+        self.sequences.push(Sequence { pattern, groups: groups.len() as u8, lead });
+        (self.sequences.len() - 1) as u32
+    }
+
     /// Builds the automata of the patterns without literals.
     pub(super) fn build_sieves(&mut self) -> Result<(), RuleSetProblem> {
-        let unfiltered = |(_, pattern): &(usize, &Pattern)| pattern.compiled.literals.is_empty();
+        let unfiltered = |(_, pattern): &(usize, &Pattern)| pattern.compiled.needs.sequences.is_empty();
         let mut by_field: Vec<(FieldId, Vec<u16>)> = Vec::new();
         for (index, pattern) in self.all.iter().enumerate().filter(unfiltered) {
             match by_field.iter_mut().find(|(field, _)| *field == pattern.field) {
@@ -77,7 +93,7 @@ impl Patterns {
             }
         }
         for (field, patterns) in by_field {
-            let texts = patterns.iter().map(|index| &self.all[*index as usize].compiled.without_boundaries);
+            let texts = patterns.iter().map(|index| self.all[*index as usize].compiled.without_boundaries());
             let set = RegexSetBuilder::new(texts)
                 .case_insensitive(true)
                 .size_limit(SIEVE_SIZE_MAX)
@@ -87,14 +103,10 @@ impl Patterns {
                     what: "patterns without a word in them",
                     max: patterns.len() - 1,
                 })?;
-            self.sieves.push(Sieve { field, set, patterns });
+            let needs_digit = patterns.iter().all(|index| self.all[*index as usize].compiled.needs.digit);
+            self.sieves.push(Sieve { field, set, patterns, needs_digit });
         }
         Ok(())
-    }
-
-    /// How many there are.
-    pub(crate) const fn count(&self) -> usize {
-        self.all.len()
     }
 
     /// A pattern.
@@ -105,10 +117,72 @@ impl Patterns {
     /// Calls `each` with every pattern without literals that may match a text of the field.
     pub(crate) fn sift(&self, field: FieldId, text: &str, mut each: impl FnMut(u16)) {
         for sieve in self.sieves.iter().filter(|sieve| sieve.field == field) {
-            for found in sieve.set.matches(text) {
-                each(sieve.patterns[found]);
+            if !sieve.needs_digit || may_have_digits(text) {
+                for found in sieve.set.matches(text) {
+                    each(sieve.patterns[found]);
+                }
             }
         }
+    }
+}
+
+/// Whether a text may have what a pattern [needs](Needs::digit).
+fn may_have_digits(text: &str) -> bool {
+    has_digit(text) || !text.is_ascii()
+}
+
+/// How far the sequences of literals have come in a text.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    sequences: Vec<Seen>,
+    complete: Vec<u32>,
+}
+
+/// What was seen of a sequence.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    groups: u8,
+    /// Where the last literal ends: what ends first leaves most room for those behind it.
+    end: u32,
+    /// Where a literal of the first group begins first.
+    first: u32,
+}
+
+impl Progress {
+    /// Takes a literal of a group. Literals come in the order of their ends.
+    pub(crate) fn take(&mut self, patterns: &Patterns, sequence: u32, group: u8, range: &Range<usize>) {
+        if self.sequences.is_empty() {
+            self.sequences.resize(patterns.sequences.len(), Seen { groups: 0, end: 0, first: u32::MAX });
+        }
+        let (start, end) = (range.start as u32, range.end as u32);
+        let seen = &mut self.sequences[sequence as usize];
+        if group == 0 {
+            seen.first = seen.first.min(start);
+        }
+        if group == seen.groups && start >= seen.end {
+            seen.groups += 1;
+            seen.end = end;
+            if seen.groups == patterns.sequences[sequence as usize].groups {
+                self.complete.push(sequence);
+            }
+        }
+    }
+
+    /// The patterns that may match the text, and the places where their matches begin at the earliest.
+    pub(crate) fn candidates(&self, patterns: &Patterns, text: &str) -> Vec<(u16, usize)> {
+        let candidate = |sequence: &u32| {
+            let first = self.sequences[*sequence as usize].first;
+            let Sequence { pattern, lead, .. } = patterns.sequences[*sequence as usize];
+            (pattern, lead.map_or(0, |lead| first.saturating_sub(lead) as usize))
+        };
+        let mut candidates: Vec<(u16, usize)> = self.complete.iter().map(candidate).collect();
+        candidates.sort_unstable();
+        candidates.dedup_by_key(|(pattern, _)| *pattern);
+        let needs_digit = |(pattern, _): &(u16, usize)| patterns.get(*pattern).compiled.needs.digit;
+        if candidates.iter().any(needs_digit) && !may_have_digits(text) {
+            candidates.retain(|candidate| !needs_digit(candidate));
+        }
+        candidates
     }
 }
 
@@ -120,31 +194,30 @@ pub(crate) struct Compiled {
     /// and runs a hundred times as fast on text that is not ASCII, where Unicode word boundaries
     /// make the automaton give up.
     fast: Option<Regex>,
-    /// The pattern without word boundaries, as text.
-    without_boundaries: String,
-    /// Groups of alternatives: every match holds at least one of each group. None: the pattern has to
-    /// be tried on every text.
-    pub(super) literals: Vec<Vec<String>>,
+    pub(super) needs: Needs,
 }
 
 impl Compiled {
-    /// How many groups of literals a text must have for it to match.
-    pub(crate) const fn group_count(&self) -> usize {
-        self.literals.len()
-    }
-
-    /// Whether the pattern matches.
-    pub(crate) fn is_match(&self, text: &str) -> bool {
+    /// Whether the pattern matches, given that no match begins before `from`.
+    pub(crate) fn is_match(&self, text: &str, from: usize) -> bool {
+        let from = text.floor_char_boundary(from);
         match &self.fast {
             // A match of the pattern is one of `fast`, so the first of either is no earlier.
-            Some(fast) => fast.find(text).is_some_and(|first| self.regex.is_match_at(text, first.start())),
-            None => self.regex.is_match(text),
+            Some(fast) => {
+                fast.find_at(text, from).is_some_and(|first| self.regex.is_match_at(text, first.start()))
+            }
+            None => self.regex.is_match_at(text, from),
         }
     }
 
     /// Where the pattern matches.
-    pub(crate) fn find_iter(&self, text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    pub(crate) fn find_iter(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
         self.regex.find_iter(text).map(|found| found.range())
+    }
+
+    /// The pattern with every word boundary taken for granted.
+    fn without_boundaries(&self) -> &str {
+        self.fast.as_ref().unwrap_or(&self.regex).as_str()
     }
 }
 
@@ -179,12 +252,10 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, RuleSetProblem> {
     if hir.properties().minimum_len() == Some(0) {
         return Err(bad("it matches the empty text, and so every text".into()));
     }
-    let literals = rarest(required(&hir));
+    let needs = Needs::of(&hir);
     let has_boundaries = hir.properties().look_set().contains_word_unicode();
-    let without_boundaries =
-        if has_boundaries { without_boundaries(hir).to_string() } else { pattern.to_owned() };
-    let fast = if has_boundaries { Some(build(&without_boundaries)?) } else { None };
-    Ok(Compiled { regex, fast, without_boundaries, literals })
+    let fast = if has_boundaries { Some(build(&without_boundaries(hir).to_string())?) } else { None };
+    Ok(Compiled { regex, fast, needs })
 }
 
 /// The pattern with every word boundary taken for granted.
@@ -212,102 +283,9 @@ fn last_line(message: &str) -> String {
     message.lines().last().unwrap_or(message).trim_start_matches("error: ").to_owned()
 }
 
-/// Groups of literals: every match holds at least one of each group.
-fn required(hir: &Hir) -> Vec<Vec<String>> {
-    match hir.kind() {
-        HirKind::Literal(_) | HirKind::Class(_) => {
-            exact(hir).and_then(|text| usable(vec![text])).into_iter().collect()
-        }
-        HirKind::Capture(capture) => required(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
-        HirKind::Concat(parts) => of_sequence(parts),
-        HirKind::Alternation(branches) => {
-            let best = branches.iter().map(|branch| rarest(required(branch)).into_iter().next());
-            let all: Option<Vec<Vec<String>>> = best.collect();
-            all.and_then(|all| usable(all.concat())).into_iter().collect()
-        }
-        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => Vec::new(),
-    }
-}
-
-/// Of the parts that follow one another, all groups. Neighbouring single characters (a
-/// case-insensitive `casino` is six classes) are one literal.
-fn of_sequence(parts: &[Hir]) -> Vec<Vec<String>> {
-    let mut groups = Vec::new();
-    let mut run = String::new();
-    for part in parts {
-        if let Some(text) = exact(part) {
-            run.push_str(&text);
-            continue;
-        }
-        groups.extend(usable(vec![std::mem::take(&mut run)]));
-        groups.extend(required(part));
-    }
-    groups.extend(usable(vec![run]));
-    groups
-}
-
-/// The groups that are worth waiting for, rarest first: those whose shortest literal is longest.
-/// Very short ones only if there is nothing better.
-fn rarest(mut groups: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let shortest = |literals: &Vec<String>| literals.iter().map(String::len).min().unwrap_or_default();
-    groups.sort_by_key(|literals| std::cmp::Reverse(shortest(literals)));
-    let telling = groups.iter().take_while(|literals| shortest(literals) >= LITERAL_BYTES_TELLING).count();
-    groups.truncate(telling.clamp(1, GROUPS_MAX));
-    groups
-}
-
-/// The one text that this part matches, apart from case.
-fn exact(hir: &Hir) -> Option<String> {
-    match hir.kind() {
-        HirKind::Literal(literal) => std::str::from_utf8(&literal.0).ok().map(str::to_owned),
-        HirKind::Class(Class::Unicode(class)) => {
-            let mut chars = class.iter().flat_map(|range| range.start()..=range.end()).take(5);
-            let first = folded(chars.next()?.encode_utf8(&mut [0; 4]));
-            chars.all(|ch| folded(ch.encode_utf8(&mut [0; 4])) == first).then_some(first)
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            let mut bytes = class.iter().flat_map(|range| range.start()..=range.end()).take(3);
-            let first = bytes.next()?.to_ascii_lowercase();
-            bytes.all(|byte| byte.to_ascii_lowercase() == first).then(|| char::from(first).to_string())
-        }
-        HirKind::Capture(capture) => exact(&capture.sub),
-        HirKind::Concat(parts) => parts.iter().map(exact).collect(),
-        _ => None,
-    }
-}
-
-fn usable(literals: Vec<String>) -> Option<Vec<String>> {
-    // A literal that folding would change never occurs in a folded text as it is.
-    // (Behind a letter, since a space at the very beginning of a text is folded away.)
-    let keeps = |text: &String| folded(&format!("x{text}")).strip_prefix('x') == Some(text.as_str());
-    let fits = literals.len() <= LITERALS_MAX
-        && literals.iter().all(|text| text.len() >= LITERAL_BYTES_MIN && keeps(text));
-    fits.then_some(literals)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn required_literals_are_found_whatever_the_case() {
-        for (pattern, expected) in [
-            ("casino", "casino"),
-            (r"\d+ ?(?:bonus|free spins)", "bonus|free spins"),
-            ("win [0-9]+ dollars", " dollars & win "),
-            (r"\bbuy (?:\w+ ){0,2}(?:viagra|cialis)\b", "cialis|viagra & buy "),
-            ("(cat|d)og", "og"),
-            (r"[a-z]+\d", ""),
-        ] {
-            let mut literals = compile(pattern).unwrap().literals;
-            for group in &mut literals {
-                group.sort();
-            }
-            let told: Vec<String> = literals.iter().map(|group| group.join("|")).collect();
-            assert_eq!(told.join(" & "), expected, "{pattern}");
-        }
-    }
 
     #[test]
     fn boundaries_count_wherever_they_stand() {
@@ -320,8 +298,8 @@ mod tests {
             (r"^\w+\b.\b", "größe-x", true),
         ] {
             let compiled = compile(pattern).unwrap();
-            assert_eq!(compiled.is_match(text), expected, "{pattern} on {text}");
-            assert!(!compiled.without_boundaries.contains("\\b"), "{}", compiled.without_boundaries);
+            assert_eq!(compiled.is_match(text, 0), expected, "{pattern} on {text}");
+            assert!(!compiled.without_boundaries().contains("\\b"), "{}", compiled.without_boundaries());
         }
     }
 

@@ -7,6 +7,7 @@ use moderato_domain::Timestamp;
 use super::document::ListKind;
 use super::expr::Names;
 use super::lists::{EntryId, ListBuilder};
+use super::literals::Needs;
 use super::patterns::{self, Compiled, Pattern, Patterns};
 use super::schema::{FieldId, FieldKind};
 use super::templates;
@@ -85,11 +86,14 @@ impl Resolver {
         field: FieldId,
         entry: Option<EntryId>,
     ) -> Result<u16, RuleSetProblem> {
-        let literals = compiled.literals.clone();
+        let Needs { sequences, digit } = compiled.needs.clone();
         let index = self.patterns.add(Pattern { compiled, field, entry })?;
-        for (group, literals) in (0..).zip(literals) {
-            for literal in literals {
-                self.lists.add_literal(literal, index, group);
+        for groups in sequences {
+            let sequence = self.patterns.add_sequence(index, &groups);
+            for (number, group) in (0..).zip(groups) {
+                for literal in group.literals {
+                    self.lists.add_literal(literal, sequence, number, digit);
+                }
             }
         }
         Ok(index)

@@ -44,8 +44,7 @@ fn fold_ascii(source: &str) -> (String, ByteMap) {
     let mut out = MappedWriter::with_capacity(source.len());
     let mut at = 0;
     for word in source.split_ascii_whitespace() {
-        // split_ascii_whitespace yields slices of source in order, so the next one is found forward.
-        let start = at + source[at..].find(word).unwrap_or_default();
+        let start = word.as_ptr() as usize - source.as_ptr() as usize;
         if at > 0 {
             out.atom(" ", at..start);
         }
@@ -191,6 +190,11 @@ const fn key_for(ch: char) -> Option<char> {
         '\u{2010}' | '\u{2011}' => Some('-'),
         _ => None,
     }
+}
+
+/// Whether folding writes a key in place of a character, wherever it stands.
+pub(crate) const fn is_key(ch: char) -> bool {
+    key_for(ch).is_some()
 }
 
 /// The two characters that stand for a whole sentence, 18 and 8 characters long. They stay as they

@@ -112,6 +112,11 @@ impl MappedWriter {
         self.text.push_str(text);
     }
 
+    /// How many bytes are written.
+    pub(crate) const fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The character written last.
     pub(crate) fn last(&self) -> Option<char> {
         self.text.chars().next_back()

@@ -18,6 +18,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use map::ByteMap;
+use words::Words;
 
 #[derive(Debug)]
 struct Mapped {
@@ -32,6 +33,8 @@ pub(crate) struct Views<'t> {
     plain: Option<Mapped>,
     folded: Mapped,
     skeleton: Option<Mapped>,
+    /// The words of the folded text; found when they are asked for.
+    words: OnceCell<Words>,
     /// Whether accents are part of the spelling; found out when it is asked.
     accented: OnceCell<bool>,
 }
@@ -42,12 +45,18 @@ pub(crate) struct Reading {
     text: Mapped,
     /// Made from the skeleton, not from the folded view.
     of_skeleton: bool,
+    changed: Vec<Range<usize>>,
 }
 
 impl Reading {
     /// What it says.
     pub(crate) fn text(&self) -> &str {
         &self.text.text
+    }
+
+    /// What of it was read otherwise, in order. All else is as in the view that it was made from.
+    pub(crate) fn changed(&self) -> &[Range<usize>] {
+        &self.changed
     }
 }
 
@@ -60,7 +69,7 @@ impl<'t> Views<'t> {
         let before = plain.as_ref().map_or(raw, |plain| &plain.text);
         let typed = |at| before[folded.map.source(at..at + 1).start..].chars().next();
         let skeleton = confusables::skeleton(&folded.text, typed).map(mapped);
-        Self { raw, plain, folded, skeleton, accented: OnceCell::new() }
+        Self { raw, plain, folded, skeleton, words: OnceCell::new(), accented: OnceCell::new() }
     }
 
     /// As typed.
@@ -83,6 +92,11 @@ impl<'t> Views<'t> {
         &self.folded.text
     }
 
+    /// The words of the folded text.
+    pub(crate) fn words(&self) -> &Words {
+        self.words.get_or_init(|| Words::of(self.folded()))
+    }
+
     /// With look-alikes read as Latin; `None` if there are none.
     pub(crate) fn skeleton(&self) -> Option<&str> {
         self.skeleton.as_ref().map(|skeleton| skeleton.text.as_str())
@@ -96,7 +110,9 @@ impl<'t> Views<'t> {
         let skeleton = self.skeleton.as_ref().map_or_else(Vec::new, |skeleton| {
             readings::readings(&skeleton.text, |at| wide(skeleton.map.source(at..at + 1)))
         });
-        let reading = |of_skeleton| move |(text, map)| Reading { text: Mapped { text, map }, of_skeleton };
+        let reading = |of_skeleton| {
+            move |(text, map, changed)| Reading { text: Mapped { text, map }, of_skeleton, changed }
+        };
         folded.into_iter().map(reading(false)).chain(skeleton.into_iter().map(reading(true)))
     }
 

@@ -4,6 +4,43 @@ use std::ops::Range;
 
 use super::chars::{goes_on, in_word, joins};
 
+/// The words of a text: how many there are, and which are equal.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    pub(crate) count: usize,
+    /// Hashes of those that have more than one character, in order. Single characters are particles and
+    /// laughter: "a", "哈哈哈".
+    pub(crate) longer: Vec<u64>,
+}
+
+impl Words {
+    /// The words of a folded text.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut words = Self { count: 0, longer: Vec::with_capacity(text.len() / 5) };
+        for_each_word(text, |word| {
+            words.count += 1;
+            if word.chars().nth(1).is_some() {
+                words.longer.push(hash(word));
+            }
+        });
+        words
+    }
+}
+
+/// Eight bytes at a time; by the finaliser of SplitMix64, in which every bit depends on every bit.
+fn hash(word: &str) -> u64 {
+    let (eights, rest) = word.as_bytes().as_chunks::<8>();
+    let last = rest.iter().fold(rest.len() as u64, |last, byte| last << 8 | u64::from(*byte));
+    let mut hash = 0;
+    for part in eights.iter().map(|bytes| u64::from_le_bytes(*bytes)).chain([last]) {
+        let mixed: u64 = hash ^ part;
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        hash = mixed ^ (mixed >> 31);
+    }
+    hash
+}
+
 /// Calls `each` with every word of a folded text, in order: a run of letters, digits and their marks
 /// (an ASCII apostrophe between letters belongs to the word). In scripts written without spaces every
 /// character is one, as in UAX #29, whose full rules cost ten times as much and differ in nothing

@@ -1,0 +1,261 @@
+//! The phrases of all lists and the literals of all patterns, looked for in one go.
+//!
+//! Nearly all begin where a word begins. So they stand in a tree that is entered at each word and left as
+//! soon as no text goes on like it: three or four steps a word, and of the tree only what is near the root
+//! has to be in the cache. The few that may begin inside a word are looked for at every byte.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind, StartKind};
+
+use super::lists::EntryId;
+use super::tree::Tree;
+use crate::text::chars::{has_digit, in_word, joins};
+
+/// Longer texts do not stand in the tree: at each word that many bytes may have to be looked at.
+const BYTES_IN_TREE_MAX: usize = 64;
+/// Up to this many bytes of other texts their automaton is a dense table (about 300 bytes a byte, one
+/// step per byte of text); above it a compressed one, which takes 2 to 4 times as long a step.
+const DENSE_BYTES_MAX: usize = 4 * 1024;
+
+/// What a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A phrase that has to be whole words.
+    Word(EntryId),
+    /// A phrase that may stand anywhere.
+    Substring(EntryId),
+    /// A sequence of groups of literals that a pattern needs, one of which has it; whether nothing of a word
+    /// may stand behind it, and whether the pattern needs a digit, too.
+    Step { sequence: u32, group: u8, ends: bool, digit: bool },
+}
+
+/// A place where a text stands, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    // In this order places are sorted.
+    end: u32,
+    start: u32,
+    text: u32,
+}
+
+impl Place {
+    /// Where it stands.
+    pub(crate) const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// The texts while a rule set is compiled.
+#[derive(Debug, Default)]
+pub(super) struct TextsBuilder {
+    /// The number of each text, apart for those that begin words.
+    known: HashMap<(String, bool), u32>,
+    owners: Vec<(u32, Owner)>,
+}
+
+impl TextsBuilder {
+    /// Adds a phrase.
+    pub(super) fn add_phrase(&mut self, phrase: String, owner: Owner) {
+        let begins_word =
+            phrase.starts_with(|first: char| first.is_ascii_alphanumeric() || is_beyond_ascii(first));
+        let starts = begins_word && matches!(owner, Owner::Word(_));
+        self.add(phrase, starts, owner);
+    }
+
+    /// Adds a text; `starts`: it begins with a letter or digit, and is only asked for where none is before it.
+    pub(super) fn add(&mut self, text: String, starts: bool, owner: Owner) {
+        let in_tree = starts && text.len() <= BYTES_IN_TREE_MAX;
+        let next = self.known.len() as u32;
+        let number = *self.known.entry((text, in_tree)).or_insert(next);
+        self.owners.push((number, owner));
+    }
+
+    /// Builds tree and automata.
+    pub(super) fn build(mut self) -> Result<Texts, BuildError> {
+        // What only patterns with digits ask for is not looked for where there are none.
+        let mut digits = vec![true; self.known.len()];
+        for (text, owner) in &self.owners {
+            digits[*text as usize] &= matches!(owner, Owner::Step { digit: true, .. });
+        }
+        let sort = |text: &str, in_tree: bool, number: u32| {
+            if in_tree {
+                Sort::Tree
+            } else if !text.is_ascii() {
+                Sort::BeyondAscii
+            } else if digits[number as usize] {
+                Sort::WithDigits
+            } else {
+                Sort::Anywhere
+            }
+        };
+        let mut texts: Vec<(Sort, String, u32)> = self
+            .known
+            .into_iter()
+            .map(|((text, in_tree), number)| (sort(&text, in_tree, number), text, number))
+            .collect();
+        texts.sort_unstable();
+        // Texts are numbered as they are sorted.
+        let mut numbers = vec![0; texts.len()];
+        for (new, (.., old)) in (0..).zip(&texts) {
+            numbers[*old as usize] = new;
+        }
+        for (text, _) in &mut self.owners {
+            *text = numbers[*text as usize];
+        }
+        self.owners.sort_by_key(|(text, _)| *text);
+        let first_owner = |text: u32| self.owners.partition_point(|(of, _)| *of < text) as u32;
+        let of = |wanted: Sort| {
+            let first = texts.partition_point(|(sort, ..)| *sort < wanted);
+            let end = texts.partition_point(|(sort, ..)| *sort <= wanted);
+            (first as u32, texts[first..end].iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>())
+        };
+        Ok(Texts {
+            tree: Tree::of(&of(Sort::Tree).1),
+            anywhere: Others::build(of(Sort::Anywhere))?,
+            with_digits: Others::build(of(Sort::WithDigits))?,
+            beyond_ascii: Others::build(of(Sort::BeyondAscii))?,
+            first_owners: (0..=texts.len() as u32).map(first_owner).collect(),
+            owners: self.owners.iter().map(|(_, owner)| *owner).collect(),
+        })
+    }
+}
+
+/// How a text is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    /// Where words begin.
+    Tree,
+    Anywhere,
+    /// Anywhere, in texts with digits.
+    WithDigits,
+    /// Anywhere, in texts that are not ASCII.
+    BeyondAscii,
+}
+
+/// A character beyond ASCII that words begin with.
+fn is_beyond_ascii(ch: char) -> bool {
+    !ch.is_ascii() && in_word(ch)
+}
+
+/// Texts that may begin inside a word.
+#[derive(Debug)]
+struct Others {
+    automaton: AhoCorasick,
+    /// The number of the first.
+    first: u32,
+}
+
+impl Others {
+    fn build((first, texts): (u32, Vec<&str>)) -> Result<Option<Self>, BuildError> {
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let kind =
+            if bytes <= DENSE_BYTES_MAX { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Unanchored)
+            .kind(Some(kind))
+            .build(texts)?;
+        Ok(Some(Self { automaton, first }))
+    }
+
+    fn places<'p>(&'p self, text: &'p str) -> impl Iterator<Item = Place> + 'p {
+        self.automaton.find_overlapping_iter(text).map(|found| Place {
+            end: found.end() as u32,
+            start: found.start() as u32,
+            text: self.first + found.pattern().as_u32(),
+        })
+    }
+}
+
+/// The texts of a compiled rule set. They are numbered: those in the tree first, then the others.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    tree: Tree,
+    anywhere: Option<Others>,
+    with_digits: Option<Others>,
+    beyond_ascii: Option<Others>,
+    owners: Box<[Owner]>,
+    /// Where the owners of each text begin, and where the last ones end.
+    first_owners: Box<[u32]>,
+}
+
+impl Texts {
+    /// What a text belongs to, in the order of the document.
+    pub(crate) fn owners(&self, place: Place) -> &[Owner] {
+        let text = place.text as usize;
+        &self.owners[self.first_owners[text] as usize..self.first_owners[text + 1] as usize]
+    }
+
+    /// Every place in a folded text where a text stands, overlapping or not, in the order of their ends. Those
+    /// that begin words may also be in places where only an ASCII letter or digit could not stand before them.
+    pub(crate) fn places(&self, text: &str) -> Vec<Place> {
+        let mut places = Vec::with_capacity(64);
+        each_start(text, |start| self.climb(text, start, &mut places));
+        if let Some(others) = &self.anywhere {
+            places.extend(others.places(text));
+        }
+        if let Some(others) = self.with_digits.as_ref().filter(|_| has_digit(text) || !text.is_ascii()) {
+            places.extend(others.places(text));
+        }
+        if let Some(others) = self.beyond_ascii.as_ref().filter(|_| !text.is_ascii()) {
+            places.extend(others.places(text));
+        }
+        places.sort_unstable();
+        places
+    }
+
+    /// The places of texts that begin words and that a stretch of a text, or a character beside one, may be part of.
+    /// The stretches are in order.
+    pub(crate) fn places_near(&self, text: &str, stretches: &[Range<usize>]) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut next = stretches.iter().peekable();
+        each_start(text, |start| {
+            while next.next_if(|stretch| stretch.end < start).is_some() {}
+            if next.peek().is_some_and(|stretch| stretch.start <= start + self.tree.longest()) {
+                self.climb(text, start, &mut places);
+            }
+        });
+        places.sort_unstable();
+        places
+    }
+
+    /// Adds the texts of the tree that begin at a place.
+    fn climb(&self, text: &str, start: usize, places: &mut Vec<Place>) {
+        self.tree.climb(&text.as_bytes()[start..], |length, text| {
+            places.push(Place { end: (start + length) as u32, start: start as u32, text });
+        });
+    }
+}
+
+/// Calls `each` wherever something that begins with a letter or digit may begin a word, for `\b` of ASCII as
+/// well as by [`is_whole`](crate::text::words::is_whole).
+fn each_start(text: &str, mut each: impl FnMut(usize)) {
+    if text.is_ascii() {
+        let mut before = false;
+        for (at, byte) in text.bytes().enumerate() {
+            let inside = byte.is_ascii_alphanumeric();
+            if inside && !before {
+                each(at);
+            }
+            before = inside;
+        }
+        return;
+    }
+    let mut before = ' ';
+    for (at, ch) in text.char_indices() {
+        let starts = if ch.is_ascii() {
+            ch.is_ascii_alphanumeric() && !before.is_ascii_alphanumeric()
+        } else {
+            in_word(ch) && !joins(before, ch)
+        };
+        if starts {
+            each(at);
+        }
+        before = ch;
+    }
+}
