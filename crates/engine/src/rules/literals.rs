@@ -17,8 +17,6 @@ const CLASS_MAX: usize = 8;
 const SEQUENCES_MAX: usize = 8;
 /// Most groups of a sequence: more hardly ever make a difference.
 const GROUPS_MAX: usize = 4;
-/// A group that is more common than another one by this factor says little beside it.
-const COMMONER_MAX: usize = 6;
 /// Words that stand in nearly every English text.
 const COMMON: [&str; 88] = [
     "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
@@ -330,18 +328,17 @@ fn is_sign(text: &str) -> bool {
     )
 }
 
-/// The groups of a sequence that are worth looking for, in order: the rarest, and what is not so common beside
-/// it that it would hardly spare a search.
+/// The rarest groups of a sequence, in order.
 fn rarest(groups: Vec<Group>) -> Vec<Group> {
     let mut weights: Vec<usize> = groups.iter().map(weight).collect();
     weights.sort_unstable();
-    let Some(least) = weights.first() else { return groups };
-    let most = weights.get(GROUPS_MAX - 1).copied().unwrap_or(usize::MAX).min(least * COMMONER_MAX);
-    // What may begin inside a word has to be looked for at every byte.
-    let at_words = |group: &Group| group.literals.iter().all(|literal| literal.starts);
-    let at_words_only = groups.iter().any(|group| at_words(group) && weight(group) <= least * 2);
-    let worth = |group: &Group| weight(group) <= most && (!at_words_only || at_words(group));
-    groups.into_iter().filter(worth).take(GROUPS_MAX).collect()
+    let least = weights.first().copied().unwrap_or_default();
+    let most = weights.get(GROUPS_MAX - 1).copied().unwrap_or(usize::MAX);
+    // What may begin inside a word has to be looked for at every byte, in texts of its script.
+    let is_dear = |group: &Group| group.literals.iter().any(|literal| !literal.starts && literal.text.is_ascii());
+    let spare = groups.iter().any(|group| !is_dear(group) && weight(group) <= least * 2);
+    let is_kept = |group: &Group| weight(group) <= most && !(spare && is_dear(group));
+    groups.into_iter().filter(is_kept).take(GROUPS_MAX).collect()
 }
 
 /// How common the literals of a group are, roughly, all together.
@@ -413,8 +410,8 @@ mod tests {
     #[test]
     fn the_rarest_of_them_are_looked_for() {
         for (pattern, expected) in [
-            (r"\byou (?:are )?suck", "<suck"),
             (r"you (?:will )?(?:never )?pay", "<pay"),
+            (r"[a-z]+(?:cash|coin) (?:\w+ )?\b(?:you|us)\b", "cash |coin  & <you>|<us>"),
             (r"[a-z]+coin \w+ \bwallets", "<wallets"),
             ("“[^”]+”", "“ & ”"),
             (r#"(?:says|writes) ["“‘][a-z]+"#, "says>|writes> & \"|“"),
