@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use moderato_domain::{Comment, Evaluation, Field};
@@ -11,6 +12,36 @@ use proptest::prelude::*;
 use support::{NOW, comment, compile, judge, starter};
 
 static STARTER: LazyLock<CompiledRuleSet> = LazyLock::new(starter);
+
+/// Patterns in which words follow one another in every way, and may or may not be parts of others.
+const PATTERNS: [&str; 12] = [
+    r"\bab (?:cd |ef ){0,2}(?:gh|a)\b",
+    r"(?-u:\b)(?:ab|cd)[^.]{1,9}(?:ef|gh) a(?-u:\b)",
+    "(?:ab|abcd|b) ?(?:cd|d) ?ef",
+    r"(?:ab){2,3}\b|\bcd.{0,4}ef|gh a b",
+    r#"["“].{1,9}["”] (?:is )?(?:ab|cd)"#,
+    r"\bж (?:ab|ж)",
+    r"\d{2} ?(?:ab|cd)|ef\d",
+    r"(?:^|[.!] ?|\b(?:ab|cd) )gh",
+    r"(?:ab |cd )+(?:ef(?:gh)?|a) ?b$",
+    r"[a-c]+\b ef",
+    r"ж\b.ab",
+    r"(?-u:\b)ab",
+];
+
+static PATTERN_RULES: LazyLock<CompiledRuleSet> = LazyLock::new(|| {
+    let mut document =
+        "name = 't'\nguidelines = 'friendly-blog'\nthresholds = { review = 3, reject = 8 }\n".to_owned();
+    for (number, pattern) in PATTERNS.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            document,
+            "[[rule]]\nid = 'p{number}'\ncategory = 'x'\nwhen = \"\"\"body matches '{}'\"\"\"\nscore = 1\nmessage = 'm'",
+            pattern.replace('\\', "\\\\")
+        );
+    }
+    compile(&document).unwrap_or_else(|error| panic!("{error}"))
+});
 
 fn spans_slice(comment: &Comment, evaluation: &Evaluation) -> bool {
     let text = |field| match field {
@@ -87,6 +118,27 @@ proptest! {
         let first = evaluate(&STARTER, &given, &facts);
         prop_assert!(spans_slice(&given, &first), "{first:?}");
         prop_assert_eq!(first, evaluate(&STARTER, &given, &facts));
+    }
+
+    #[test]
+    fn a_pattern_matches_what_its_regular_expression_does(
+        body in proptest::collection::vec(
+            "ab|abcd|cd|ef|gh|efgh|a|b|ж|is|1|12|\"|“|”|[.!]|ab cd |[ ]|[ ]|[ ]|[ ]",
+            1..14,
+        )
+    ) {
+        // Folding leaves it as it is.
+        let body = body.concat().split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        prop_assume!(!body.is_empty());
+        let evaluation = judge(&PATTERN_RULES, &body);
+        for (number, pattern) in PATTERNS.iter().enumerate() {
+            let regex = regex::RegexBuilder::new(pattern).case_insensitive(true).build().unwrap();
+            let rule = format!("p{number}");
+            let found = evaluation.reasons.iter().find(|reason| reason.rule == rule);
+            let spans: Vec<_> = found.iter().flat_map(|reason| &reason.spans).map(|span| span.start as usize..span.end as usize).collect();
+            let expected: Vec<_> = regex.find_iter(&body).map(|found| found.range()).collect();
+            prop_assert_eq!(spans, expected, "{} on {}", pattern, body);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ const CLASS_MAX: usize = 8;
 /// Most alternatives of a pattern that are told apart.
 const SEQUENCES_MAX: usize = 8;
 /// Most groups of a sequence: more hardly ever make a difference.
-const GROUPS_MAX: usize = 4;
+pub(super) const GROUPS_MAX: usize = 4;
 /// Words that stand in nearly every English text.
 const COMMON: [&str; 88] = [
     "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
@@ -44,6 +44,10 @@ pub(super) struct Group {
     pub(super) literals: Vec<Literal>,
     /// Most bytes of a match before it; `None`: any number.
     pub(super) lead: Option<usize>,
+    /// Most bytes from where the group before it begins to where it begins.
+    pub(super) reach: Option<usize>,
+    /// Most bytes of a match from where it begins.
+    trail: Option<usize>,
 }
 
 /// What a text must have for a pattern to match.
@@ -102,7 +106,7 @@ fn alternatives(hir: &Hir, edges: Edges) -> Vec<(&Hir, Edges)> {
 fn required(hir: &Hir, edges: Edges) -> Vec<Group> {
     match hir.kind() {
         HirKind::Literal(_) | HirKind::Class(_) => match (exact(hir), hir.kind()) {
-            (Some(text), _) => alone(text, edges, Some(0)).into_iter().collect(),
+            (Some(text), _) => alone(text, edges, hir.properties().maximum_len()).into_iter().collect(),
             (None, HirKind::Class(Class::Unicode(class))) => {
                 let chars = class.iter().flat_map(|range| range.start()..=range.end());
                 let mut chars: Vec<char> = chars.take(CLASS_MAX + 1).collect();
@@ -111,7 +115,7 @@ fn required(hir: &Hir, edges: Edges) -> Vec<Group> {
                 }
                 // In a folded text there are none of those.
                 chars.retain(|ch| !is_key(*ch));
-                let each = chars.into_iter().map(|ch| alone(ch.to_string(), edges, Some(0)));
+                let each = chars.into_iter().map(|ch| alone(ch.to_string(), edges, Some(ch.len_utf8())));
                 each.collect::<Option<_>>().and_then(usable).into_iter().collect()
             }
             (None, _) => Vec::new(),
@@ -120,7 +124,12 @@ fn required(hir: &Hir, edges: Edges) -> Vec<Group> {
         HirKind::Repetition(repetition) if repetition.min > 0 => {
             let once = repetition.max == Some(1);
             let after = edges.after && (once || outermost_is_no_word(&repetition.sub, End::First));
-            required(&repetition.sub, Edges { after, ..edges })
+            let mut groups = required(&repetition.sub, Edges { after, ..edges });
+            let rest = if once { Some(0) } else { hir.properties().maximum_len() };
+            for group in &mut groups {
+                group.trail = sum(group.trail, rest);
+            }
+            groups
         }
         HirKind::Concat(parts) => of_sequence(parts, edges),
         HirKind::Alternation(branches) => {
@@ -136,22 +145,30 @@ fn required(hir: &Hir, edges: Edges) -> Vec<Group> {
 /// case-insensitive `casino` is six classes) are one literal.
 fn of_sequence(parts: &[Hir], edges: Edges) -> Vec<Group> {
     let around = edges_within(parts, edges);
-    let mut groups = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     let mut lead = Some(0);
     let mut at = 0;
     while at < parts.len() {
         let run: Vec<String> = parts[at..].iter().map_while(exact).collect();
         let end = at + run.len().max(1);
-        if run.is_empty() {
-            let within = required(&parts[at], around[at]);
-            groups.extend(within.into_iter().map(|group| Group { lead: sum(lead, group.lead), ..group }));
+        let longest = parts[at..end].iter().map(|part| part.properties().maximum_len()).fold(Some(0), sum);
+        let mut within = if run.is_empty() {
+            required(&parts[at], around[at])
         } else {
             let edges = Edges { before: around[at].before, after: around[end - 1].after };
-            groups.extend(alone(run.concat(), edges, lead));
+            alone(run.concat(), edges, longest).into_iter().collect()
+        };
+        if let (Some(before), Some(first)) = (groups.last(), within.first_mut()) {
+            first.reach = sum(before.trail, first.lead);
         }
-        for part in &parts[at..end] {
-            lead = sum(lead, part.properties().maximum_len());
+        for group in &mut within {
+            group.lead = sum(lead, group.lead);
         }
+        for group in &mut groups {
+            group.trail = sum(group.trail, longest);
+        }
+        groups.extend(within);
+        lead = sum(lead, longest);
         at = end;
     }
     groups
@@ -271,8 +288,8 @@ fn needs_digit(hir: &Hir) -> bool {
 
 /// A group of one literal, without the spaces and signs before it, since words are looked for where they
 /// begin. `None`: it is not worth looking for, or folding would change it, so that it never occurs in a
-/// folded text as it is.
-fn alone(text: String, edges: Edges, lead: Option<usize>) -> Option<Group> {
+/// folded text as it is. At most `longest` bytes match it.
+fn alone(text: String, edges: Edges, longest: Option<usize>) -> Option<Group> {
     // Behind a letter, since a space at the very beginning of a text is folded away.
     if folded(&format!("x{text}")).strip_prefix('x') != Some(text.as_str()) {
         return None;
@@ -286,7 +303,7 @@ fn alone(text: String, edges: Edges, lead: Option<usize>) -> Option<Group> {
     } else {
         Literal { text, starts: is_word && edges.before, ends }
     };
-    usable(vec![Group { literals: vec![literal], lead: sum(lead, Some(skipped)) }])
+    usable(vec![Group { literals: vec![literal], lead: Some(skipped), reach: None, trail: longest }])
 }
 
 /// The one text that this part matches, apart from case.
@@ -311,13 +328,16 @@ fn exact(hir: &Hir) -> Option<String> {
 
 /// The group of all alternatives, if it is worth looking for.
 fn usable(alternatives: Vec<Group>) -> Option<Group> {
-    let lead = alternatives.iter().map(|group| group.lead).reduce(|most, lead| Some(most?.max(lead?)));
+    let longest = |of: fn(&Group) -> Option<usize>| {
+        alternatives.iter().map(of).try_fold(0, |longest, length| Some(longest.max(length?)))
+    };
+    let (lead, trail) = (longest(|group| group.lead), longest(|group| group.trail));
     let literals: Vec<Literal> = alternatives.into_iter().flat_map(|group| group.literals).collect();
     let is_telling = |literal: &Literal| {
         literal.text.len() >= LITERAL_BYTES_MIN || (literal.starts && literal.ends) || is_sign(&literal.text)
     };
     let fits = !literals.is_empty() && literals.len() <= LITERALS_MAX && literals.iter().all(is_telling);
-    fits.then_some(Group { literals, lead: lead? })
+    fits.then_some(Group { literals, lead, reach: None, trail })
 }
 
 /// Signs that hardly any text has.
@@ -335,10 +355,20 @@ fn rarest(groups: Vec<Group>) -> Vec<Group> {
     let least = weights.first().copied().unwrap_or_default();
     let most = weights.get(GROUPS_MAX - 1).copied().unwrap_or(usize::MAX);
     // What may begin inside a word has to be looked for at every byte, in texts of its script.
-    let is_dear = |group: &Group| group.literals.iter().any(|literal| !literal.starts && literal.text.is_ascii());
+    let is_dear =
+        |group: &Group| group.literals.iter().any(|literal| !literal.starts && literal.text.is_ascii());
     let spare = groups.iter().any(|group| !is_dear(group) && weight(group) <= least * 2);
     let is_kept = |group: &Group| weight(group) <= most && !(spare && is_dear(group));
-    groups.into_iter().filter(is_kept).take(GROUPS_MAX).collect()
+    let mut kept = Vec::new();
+    let mut reach = Some(0);
+    for group in groups {
+        reach = sum(reach, group.reach);
+        if is_kept(&group) && kept.len() < GROUPS_MAX {
+            kept.push(Group { reach, ..group });
+            reach = Some(0);
+        }
+    }
+    kept
 }
 
 /// How common the literals of a group are, roughly, all together.
@@ -411,7 +441,7 @@ mod tests {
     fn the_rarest_of_them_are_looked_for() {
         for (pattern, expected) in [
             (r"you (?:will )?(?:never )?pay", "<pay"),
-            (r"[a-z]+(?:cash|coin) (?:\w+ )?\b(?:you|us)\b", "cash |coin  & <you>|<us>"),
+            (r"[a-z]+(?:poker|coins) (?:\w+ )?\b(?:you|us)\b", "poker>|coins> & <you>|<us>"),
             (r"[a-z]+coin \w+ \bwallets", "<wallets"),
             ("“[^”]+”", "“ & ”"),
             (r#"(?:says|writes) ["“‘][a-z]+"#, "says>|writes> & \"|“"),

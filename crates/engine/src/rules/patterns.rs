@@ -10,7 +10,7 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::lists::EntryId;
-use super::literals::{Group, Needs};
+use super::literals::{GROUPS_MAX, Group, Needs};
 use super::schema::FieldId;
 use crate::error::RuleSetProblem;
 use crate::text::chars::has_digit;
@@ -41,8 +41,10 @@ pub(crate) struct Pattern {
 struct Sequence {
     pattern: u16,
     groups: u8,
-    /// Most bytes of a match before its first literal; `None`: any number.
-    lead: Option<u32>,
+    /// Most bytes of a match before its first literal.
+    lead: u32,
+    /// Most bytes from where a literal of the group before begins to where one of the group begins.
+    reach: [u32; GROUPS_MAX],
 }
 
 /// The patterns of a rule set.
@@ -76,9 +78,13 @@ impl Patterns {
     /// Adds groups of literals of which one sequence has to be there for a pattern to match, and returns
     /// its number.
     pub(super) fn add_sequence(&mut self, pattern: u16, groups: &[Group]) -> u32 {
-        let lead = groups.first().and_then(|group| group.lead);
-        let lead = lead.and_then(|lead| u32::try_from(lead).ok());
-        self.sequences.push(Sequence { pattern, groups: groups.len() as u8, lead });
+        let bytes = |most: Option<usize>| most.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
+        let lead = bytes(groups.first().and_then(|group| group.lead));
+        let mut reach = [u32::MAX; GROUPS_MAX];
+        for (reach, group) in reach.iter_mut().zip(groups) {
+            *reach = bytes(group.reach);
+        }
+        self.sequences.push(Sequence { pattern, groups: groups.len() as u8, lead, reach });
         (self.sequences.len() - 1) as u32
     }
 
@@ -134,35 +140,58 @@ fn may_have_digits(text: &str) -> bool {
 /// How far the sequences of literals have come in a text.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    sequences: Vec<Seen>,
+    /// Of each sequence, its place among `begun`, from one; zero: none of its literals was seen.
+    places: Vec<u32>,
+    begun: Vec<Begun>,
     complete: Vec<u32>,
 }
 
 /// What was seen of a sequence.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
+#[derive(Debug, Clone, Copy, Default)]
+struct Begun {
     groups: u8,
-    /// Where the last literal ends: what ends first leaves most room for those behind it.
-    end: u32,
     /// Where a literal of the first group begins first.
     first: u32,
+    /// Of each group, where the literal ends that ends first: it leaves most room for those behind it.
+    first_end: [u32; GROUPS_MAX],
+    /// Of each group, where the literal begins that begins last: those behind it may be farthest away.
+    last_start: [u32; GROUPS_MAX],
 }
 
 impl Progress {
     /// Takes a literal of a group. Literals come in the order of their ends.
     pub(crate) fn take(&mut self, patterns: &Patterns, sequence: u32, group: u8, range: &Range<usize>) {
-        if self.sequences.is_empty() {
-            self.sequences.resize(patterns.sequences.len(), Seen { groups: 0, end: 0, first: u32::MAX });
-        }
         let (start, end) = (range.start as u32, range.end as u32);
-        let seen = &mut self.sequences[sequence as usize];
-        if group == 0 {
-            seen.first = seen.first.min(start);
+        if self.places.is_empty() {
+            self.places.resize(patterns.sequences.len(), 0);
         }
-        if group == seen.groups && start >= seen.end {
-            seen.groups += 1;
-            seen.end = end;
-            if seen.groups == patterns.sequences[sequence as usize].groups {
+        let place = &mut self.places[sequence as usize];
+        if *place == 0 {
+            if group > 0 {
+                return;
+            }
+            self.begun.push(Begun { first: start, ..Begun::default() });
+            *place = self.begun.len() as u32;
+        }
+        let begun = &mut self.begun[*place as usize - 1];
+        let known = &patterns.sequences[sequence as usize];
+        let number = usize::from(group);
+        if group == 0 {
+            begun.first = begun.first.min(start);
+        } else {
+            let before = number - 1;
+            let follows = group <= begun.groups
+                && start >= begun.first_end[before]
+                && start.saturating_sub(begun.last_start[before]) <= known.reach[number];
+            if !follows {
+                return;
+            }
+        }
+        begun.last_start[number] = begun.last_start[number].max(start);
+        if group == begun.groups {
+            begun.first_end[number] = end;
+            begun.groups += 1;
+            if begun.groups == known.groups {
                 self.complete.push(sequence);
             }
         }
@@ -171,9 +200,9 @@ impl Progress {
     /// The patterns that may match the text, and the places where their matches begin at the earliest.
     pub(crate) fn candidates(&self, patterns: &Patterns, text: &str) -> Vec<(u16, usize)> {
         let candidate = |sequence: &u32| {
-            let first = self.sequences[*sequence as usize].first;
+            let first = self.begun[self.places[*sequence as usize] as usize - 1].first;
             let Sequence { pattern, lead, .. } = patterns.sequences[*sequence as usize];
-            (pattern, lead.map_or(0, |lead| first.saturating_sub(lead) as usize))
+            (pattern, first.saturating_sub(lead) as usize)
         };
         let mut candidates: Vec<(u16, usize)> = self.complete.iter().map(candidate).collect();
         candidates.sort_unstable();
