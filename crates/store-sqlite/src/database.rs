@@ -21,9 +21,9 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of each reading connection.
 const READER_CACHE_KIB: i64 = 2 * 1024;
 
-/// Statements kept prepared by the writing connection. An insert of 200 rows is an estimated half
-/// megabyte, and each number of rows is a statement of its own.
-const WRITER_STATEMENTS: usize = 32;
+/// Statements kept prepared by the writing connection: each that a batch of comments needs, in each of its
+/// sizes, an estimated 3 MB in all, and some others.
+const WRITER_STATEMENTS: usize = 64;
 
 /// Pages in the write-ahead log (4 KiB each) at which SQLite moves them to the file. Comment ids are
 /// random, so a commit touches many index pages; moved rarely, each is written once for many commits

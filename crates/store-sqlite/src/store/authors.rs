@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use moderato_domain::{AuthorKey, SiteId, State, TextFingerprint, Timestamp};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::ROWS_AT_ONCE;
-use crate::rows;
+use crate::many::{Many, ROWS_AT_ONCE};
 
 /// The changes of one transaction, added up per author, so that each author is written once.
 #[derive(Default)]
@@ -66,17 +65,15 @@ impl<'a> AuthorChanges<'a> {
         }
     }
 
-    /// Writes the changes.
+    /// Writes the changes. Who wrote something may be new; one of whom only the counters change and
+    /// whose row was erased meanwhile stays erased.
     pub(super) async fn write(self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
-        let (seen, counted): (Vec<_>, Vec<_>) = self
-            .by_author
-            .into_iter()
-            .filter(|(_, change)| change.matters())
-            .partition(|(_, change)| change.seen.is_some());
-        for seen in seen.chunks(ROWS_AT_ONCE) {
-            add_seen(connection, seen).await?;
+        let changes: Vec<_> = self.by_author.into_iter().filter(|(_, change)| change.matters()).collect();
+        for changes in changes.chunks(ROWS_AT_ONCE) {
+            add(connection, changes).await?;
+            change(connection, changes).await?;
         }
-        add_counts(connection, &counted).await
+        Ok(())
     }
 
     fn change(&mut self, site: &'a SiteId, author: AuthorKey) -> &mut Change {
@@ -100,58 +97,63 @@ impl Change {
 
 type Changed<'a> = ((&'a SiteId, AuthorKey), Change);
 
-/// Authors who wrote something: their row may be new.
-async fn add_seen(connection: &mut SqliteConnection, changes: &[Changed<'_>]) -> sqlx::Result<()> {
-    let mut upsert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO authors (site_id, author_key, comments, published, rejected,
-                              first_seen_ms, last_seen_ms, last_text) ",
-    );
-    let seen = changes.iter().filter_map(|(author, change)| Some((author, change.seen.as_ref()?, change)));
-    upsert.push_values(seen, |mut row, ((site, author), seen, change)| {
-        row.push_bind(site.as_str())
-            .push_bind(author.as_bytes().as_slice())
-            .push_bind(change.comments)
-            .push_bind(change.published)
-            .push_bind(change.rejected)
-            .push_bind(seen.first.as_millis())
-            .push_bind(seen.last.as_millis())
-            .push_bind(seen.text.as_i64());
-    });
-    // On the right-hand side, a bare column is the value before the update.
-    upsert.push(
-        " ON CONFLICT (site_id, author_key) DO UPDATE SET
-              comments = comments + excluded.comments,
-              published = published + excluded.published,
-              rejected = rejected + excluded.rejected,
-              first_seen_ms = min(first_seen_ms, excluded.first_seen_ms),
-              last_seen_ms = max(last_seen_ms, excluded.last_seen_ms),
-              last_text = iif(excluded.last_seen_ms >= last_seen_ms, excluded.last_text, last_text)",
-    );
-    upsert.build().execute(connection).await?;
-    Ok(())
-}
-
-/// Authors of whom only the counters change. One whose row was erased meanwhile stays erased.
-async fn add_counts(connection: &mut SqliteConnection, changes: &[Changed<'_>]) -> sqlx::Result<()> {
-    if changes.is_empty() {
+/// Adds who is new, with nothing counted yet.
+async fn add(connection: &mut SqliteConnection, changes: &[Changed<'_>]) -> sqlx::Result<()> {
+    const INTO: &str = "
+        INSERT OR IGNORE INTO authors (site_id, author_key, comments, published, rejected,
+                                       first_seen_ms, last_seen_ms, last_text)";
+    let seen: Vec<_> =
+        changes.iter().filter_map(|(author, change)| Some((author, change.seen.as_ref()?))).collect();
+    if seen.is_empty() {
         return Ok(());
     }
-    let changes: Vec<_> = changes
-        .iter()
-        .map(|((site, author), change)| {
-            (site.as_str(), author.to_string(), change.comments, change.published, change.rejected)
-        })
-        .collect();
-    sqlx::query(
-        "UPDATE authors SET
-             comments = comments + (change.value ->> 2),
-             published = published + (change.value ->> 3),
-             rejected = rejected + (change.value ->> 4)
-         FROM json_each(?1) AS change
-         WHERE site_id = change.value ->> 0 AND author_key = unhex(change.value ->> 1)",
-    )
-    .bind(rows::to_json(&changes)?)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let insert = Many::insert(
+        INTO,
+        &seen,
+        |((site, author), seen), row| {
+            row.bind(site.as_str())
+                .bind(author.as_bytes().as_slice())
+                .bind(0)
+                .bind(0)
+                .bind(0)
+                .bind(seen.first.as_millis())
+                .bind(seen.last.as_millis())
+                .bind(seen.text.as_i64());
+        },
+        "",
+    )?;
+    insert.execute(connection).await
+}
+
+/// Not with DO UPDATE, nor with any function: see the crate's page.
+async fn change(connection: &mut SqliteConnection, changes: &[Changed<'_>]) -> sqlx::Result<()> {
+    const WITH: &str =
+        "WITH change (site, author, comments, published, rejected, first_ms, last_ms, text) AS";
+    // On the right-hand side, a column of `authors` is the value before the update.
+    const UPDATE: &str = "
+        UPDATE OR ROLLBACK authors SET
+            comments = authors.comments + change.comments,
+            published = authors.published + change.published,
+            rejected = authors.rejected + change.rejected,
+            first_seen_ms = CASE WHEN first_ms < first_seen_ms THEN first_ms ELSE first_seen_ms END,
+            last_seen_ms = CASE WHEN last_ms > last_seen_ms THEN last_ms ELSE last_seen_ms END,
+            last_text = CASE WHEN last_ms >= last_seen_ms THEN text ELSE last_text END
+        FROM change WHERE site_id = site AND author_key = author";
+    let update = Many::new(
+        WITH,
+        changes,
+        |((site, author), change), row| {
+            let seen = change.seen.as_ref();
+            row.bind(site.as_str())
+                .bind(author.as_bytes().as_slice())
+                .bind(change.comments)
+                .bind(change.published)
+                .bind(change.rejected)
+                .bind(seen.map(|seen| seen.first.as_millis()))
+                .bind(seen.map(|seen| seen.last.as_millis()))
+                .bind(seen.map(|seen| seen.text.as_i64()));
+        },
+        UPDATE,
+    )?;
+    update.execute(connection).await
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use moderato_domain::{Action, CommentId, Revision, SiteId, State, ThreadId, Timestamp};
 use moderato_store::{Event, EventCursor, EventKind};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
-use super::ROWS_AT_ONCE;
 use crate::database::Database;
+use crate::many::{Many, ROWS_AT_ONCE};
 use crate::rows;
 
 /// How often the log is looked at for what another process wrote, such as a decision made on the
@@ -41,21 +41,25 @@ pub(super) struct NewEvent<'a> {
 
 /// Appends events in the transaction of the change they tell about.
 pub(super) async fn append(connection: &mut SqliteConnection, events: &[NewEvent<'_>]) -> sqlx::Result<()> {
+    const INTO: &str = "
+        INSERT OR ROLLBACK INTO events (site_id, kind, comment_id, thread_id, revision, action, state, time_ms)";
     for events in events.chunks(ROWS_AT_ONCE) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO events (site_id, kind, comment_id, thread_id, revision, action, state, time_ms) ",
-        );
-        insert.push_values(events, |mut row, event| {
-            row.push_bind(event.site.as_str())
-                .push_bind(event.kind.as_str())
-                .push_bind(event.comment.as_str())
-                .push_bind(event.thread.as_str())
-                .push_bind(event.revision.get())
-                .push_bind(event.action.as_str())
-                .push_bind(event.state.as_str())
-                .push_bind(event.time.as_millis());
-        });
-        insert.build().execute(&mut *connection).await?;
+        let insert = Many::insert(
+            INTO,
+            events,
+            |event, row| {
+                row.bind(event.site.as_str())
+                    .bind(event.kind.as_str())
+                    .bind(event.comment.as_str())
+                    .bind(event.thread.as_str())
+                    .bind(event.revision.get())
+                    .bind(event.action.as_str())
+                    .bind(event.state.as_str())
+                    .bind(event.time.as_millis());
+            },
+            "",
+        )?;
+        insert.execute(&mut *connection).await?;
     }
     Ok(())
 }

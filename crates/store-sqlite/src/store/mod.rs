@@ -37,10 +37,6 @@ use tokio::sync::watch;
 use crate::database::Database;
 use crate::error::store_error;
 
-/// Most rows in one INSERT. A statement takes 32,766 parameters, the widest row has 25; batches of
-/// the worker are smaller.
-const ROWS_AT_ONCE: usize = 1_000;
-
 /// The store in an open file. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {

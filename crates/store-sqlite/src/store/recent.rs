@@ -1,34 +1,38 @@
 //! The log of recent comments: appended to with every batch, forgotten from the front.
 
 use moderato_domain::{LogKey, TextSketch, Timestamp};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::ROWS_AT_ONCE;
 use super::record::Kept;
 use crate::database::Database;
+use crate::many::{Many, ROWS_AT_ONCE};
 
 /// Keeps what later comments are compared with. Nothing if no rule asks for any of it.
 pub(super) async fn remember(connection: &mut SqliteConnection, applied: &[Kept<'_>]) -> sqlx::Result<()> {
+    const INTO: &str = "
+        INSERT OR ROLLBACK INTO recent_comments (time_ms, comment_seq, author_log, network_log, thread_log,
+                                                 writer, text_whole, probe_a, probe_b, shingles)";
     let kept: Vec<&Kept<'_>> = applied.iter().filter(|(_, record)| !record.traces.is_empty()).collect();
     for records in kept.chunks(ROWS_AT_ONCE) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO recent_comments (time_ms, comment_seq, author_log, network_log, thread_log, writer,
-                                          text_whole, probe_a, probe_b, shingles) ",
-        );
-        insert.push_values(records, |mut row, (comment_seq, record)| {
-            let traces = &record.traces;
-            let text = traces.text.as_ref();
-            row.push_bind(record.comment.accept_time.as_millis()).push_bind(comment_seq);
-            for counted in traces.counted {
-                row.push_bind(counted.map(LogKey::as_i64));
-            }
-            row.push_bind(traces.writer.map(LogKey::as_i64))
-                .push_bind(text.map(TextSketch::whole))
-                .push_bind(text.map(|text| text.probes()[0]))
-                .push_bind(text.map(|text| text.probes()[1]))
-                .push_bind(text.map(TextSketch::shingles));
-        });
-        insert.build().execute(&mut *connection).await?;
+        let insert = Many::insert(
+            INTO,
+            records,
+            |(comment_seq, record), row| {
+                let traces = &record.traces;
+                let text = traces.text.as_ref();
+                row.bind(record.comment.accept_time.as_millis()).bind(comment_seq);
+                for counted in traces.counted {
+                    row.bind(counted.map(LogKey::as_i64));
+                }
+                row.bind(traces.writer.map(LogKey::as_i64))
+                    .bind(text.map(TextSketch::whole))
+                    .bind(text.map(|text| text.probes()[0]))
+                    .bind(text.map(|text| text.probes()[1]))
+                    .bind(text.map(TextSketch::shingles));
+            },
+            "",
+        )?;
+        insert.execute(&mut *connection).await?;
     }
     Ok(())
 }

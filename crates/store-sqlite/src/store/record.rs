@@ -10,12 +10,13 @@ use moderato_domain::{
     AuthorKey, CommentId, ContentHash, ReviewQueue, Revision, SiteId, TextSketch, Timestamp,
 };
 use moderato_store::{EventKind, NewRecord, Recorded, ReviewCase};
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use super::authors::AuthorChanges;
 use super::events::{self, NewEvent};
-use super::{ROWS_AT_ONCE, recent, verdicts};
+use super::{recent, verdicts};
 use crate::database::Database;
+use crate::many::{Many, ROWS_AT_ONCE};
 use crate::rows;
 
 pub(super) async fn record(database: &Database, batch: &[NewRecord]) -> sqlx::Result<Vec<Recorded>> {
@@ -32,8 +33,12 @@ pub(super) async fn record(database: &Database, batch: &[NewRecord]) -> sqlx::Re
         }
         let mut changed: Vec<_> = plan.current.values().filter_map(|now| Some((now, now.newest?))).collect();
         changed.sort_unstable_by_key(|(now, _)| now.comment_seq);
-        for comments in changed.chunks(ROWS_AT_ONCE) {
-            upsert_comments(&mut transaction, comments).await?;
+        let (edited, new) = changed.split_at(changed.partition_point(|(now, _)| now.stored));
+        for comments in edited.chunks(ROWS_AT_ONCE) {
+            write_comments(&mut transaction, comments, IF_STORED).await?;
+        }
+        for comments in new.chunks(ROWS_AT_ONCE) {
+            write_comments(&mut transaction, comments, "").await?;
         }
         recent::remember(&mut transaction, &plan.applied).await?;
         events::append(&mut transaction, &plan.events).await?;
@@ -65,6 +70,8 @@ struct Plan<'a> {
 /// A comment as readers see it.
 struct Current<'a> {
     comment_seq: i64,
+    /// Before this batch.
+    stored: bool,
     revision: Revision,
     case: ReviewCase,
     author: Option<AuthorKey>,
@@ -115,6 +122,7 @@ impl<'a> Plan<'a> {
                 key,
                 Current {
                     comment_seq: row.try_get("comment_seq")?,
+                    stored: true,
                     revision: rows::revision(row)?,
                     case: rows::review_case(row)?,
                     author: rows::author_key(row)?,
@@ -175,6 +183,7 @@ impl<'a> Plan<'a> {
         let comment_seq = before.map_or(self.last_seq + 1, |before| before.comment_seq);
         let next = Current {
             comment_seq,
+            stored: before.is_some_and(|before| before.stored),
             revision: comment.revision,
             case,
             author: record.author,
@@ -200,101 +209,107 @@ impl<'a> Plan<'a> {
 }
 
 async fn insert_revisions(connection: &mut SqliteConnection, records: &[Kept<'_>]) -> sqlx::Result<()> {
-    let mut insert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO comment_revisions
-             (comment_seq, site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id,
-              author_url, mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
-              guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms, circumstances) ",
-    );
+    const INTO: &str = "
+        INSERT OR ROLLBACK INTO comment_revisions
+            (comment_seq, site_id, comment_id, revision, submission_uid, content_hash, display_name, user_id,
+             author_url, mail_hash, ip_hash, ip_prefix, email, ip, body, language, permalink, user_agent, referrer,
+             guidelines_version, request_id, fingerprint, create_time_ms, accept_time_ms, circumstances)";
     let circumstances = records
         .iter()
         .map(|(_, record)| record.kept_circumstances().map(rows::to_json).transpose())
         .collect::<sqlx::Result<Vec<_>>>()?;
-    insert.push_values(
-        records.iter().zip(circumstances),
-        |mut row, ((comment_seq, record), circumstances)| {
+    let records: Vec<_> = records.iter().zip(&circumstances).collect();
+    let insert = Many::insert(
+        INTO,
+        &records,
+        |((comment_seq, record), circumstances), row| {
             let comment = &record.comment;
             let contact = record.contact.as_ref();
-            row.push_bind(comment_seq)
-                .push_bind(comment.site.as_str())
-                .push_bind(comment.id.as_str())
-                .push_bind(comment.revision.get())
-                .push_bind(record.submission_uid.as_uuid())
-                .push_bind(record.content_hash.as_bytes().as_slice())
-                .push_bind(&comment.author.display_name)
-                .push_bind(&comment.author.user_id)
-                .push_bind(&comment.author.url)
-                .push_bind(record.mail_hash.as_ref().map(<[u8; 16]>::as_slice))
-                .push_bind(record.ip_hash.as_ref().map(<[u8; 16]>::as_slice))
-                .push_bind(&record.ip_prefix)
-                .push_bind(contact.and_then(|contact| contact.email.as_deref()))
-                .push_bind(contact.and_then(|contact| contact.ip.as_deref()))
-                .push_bind(&comment.body)
-                .push_bind(&comment.language)
-                .push_bind(&comment.permalink)
-                .push_bind(&comment.client.user_agent)
-                .push_bind(&comment.client.referrer)
-                .push_bind(&comment.guidelines_version)
-                .push_bind(comment.request_id.as_ref().map(moderato_domain::RequestId::as_str))
-                .push_bind(record.fingerprint.as_i64())
-                .push_bind(comment.create_time.as_millis())
-                .push_bind(comment.accept_time.as_millis())
-                .push_bind(circumstances);
+            row.bind(comment_seq)
+                .bind(comment.site.as_str())
+                .bind(comment.id.as_str())
+                .bind(comment.revision.get())
+                .bind(record.submission_uid.as_uuid())
+                .bind(record.content_hash.as_bytes().as_slice())
+                .bind(&comment.author.display_name)
+                .bind(&comment.author.user_id)
+                .bind(&comment.author.url)
+                .bind(record.mail_hash.as_ref().map(<[u8; 16]>::as_slice))
+                .bind(record.ip_hash.as_ref().map(<[u8; 16]>::as_slice))
+                .bind(&record.ip_prefix)
+                .bind(contact.and_then(|contact| contact.email.as_deref()))
+                .bind(contact.and_then(|contact| contact.ip.as_deref()))
+                .bind(&comment.body)
+                .bind(&comment.language)
+                .bind(&comment.permalink)
+                .bind(&comment.client.user_agent)
+                .bind(&comment.client.referrer)
+                .bind(&comment.guidelines_version)
+                .bind(comment.request_id.as_ref().map(moderato_domain::RequestId::as_str))
+                .bind(record.fingerprint.as_i64())
+                .bind(comment.create_time.as_millis())
+                .bind(comment.accept_time.as_millis())
+                .bind(circumstances.as_deref());
         },
-    );
-    insert.build().execute(connection).await?;
-    Ok(())
+        "",
+    )?;
+    insert.execute(connection).await
 }
 
-async fn upsert_comments(
+/// What becomes of a comment that is stored already.
+const IF_STORED: &str = "
+    ON CONFLICT (comment_seq) DO UPDATE SET
+        thread_id = excluded.thread_id, parent_id = excluded.parent_id, revision = excluded.revision,
+        author_key = excluded.author_key, state = excluded.state, action = excluded.action,
+        score = excluded.score, decided = excluded.decided, create_time_ms = excluded.create_time_ms,
+        accept_time_ms = excluded.accept_time_ms, update_time_ms = excluded.update_time_ms,
+        version = excluded.version, queue = excluded.queue, priority = excluded.priority,
+        wait_since_ms = excluded.wait_since_ms, category = excluded.category,
+        fingerprint = excluded.fingerprint, probe_a = excluded.probe_a, probe_b = excluded.probe_b,
+        shingles = excluded.shingles";
+
+async fn write_comments(
     connection: &mut SqliteConnection,
     changed: &[(&Current<'_>, &NewRecord)],
+    if_stored: &str,
 ) -> sqlx::Result<()> {
-    let mut upsert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO comments
-             (comment_seq, site_id, comment_id, thread_id, parent_id, revision, author_key, state, action, score,
-              decided, create_time_ms, accept_time_ms, update_time_ms, version, queue, priority, wait_since_ms,
-              category, fingerprint, probe_a, probe_b, shingles) ",
-    );
-    upsert.push_values(changed, |mut row, (now, record)| {
-        let comment = &record.comment;
-        let queue = now.case.queue();
-        let text = record.waiting_text(queue.is_some());
-        row.push_bind(now.comment_seq)
-            .push_bind(comment.site.as_str())
-            .push_bind(comment.id.as_str())
-            .push_bind(comment.thread.as_str())
-            .push_bind(comment.parent.as_ref().map(CommentId::as_str))
-            .push_bind(comment.revision.get())
-            .push_bind(record.author.as_ref().map(|author| author.as_bytes().as_slice()))
-            .push_bind(now.case.state.as_str())
-            .push_bind(record.evaluation.action.as_str())
-            .push_bind(record.evaluation.score.get())
-            .push_bind(false)
-            .push_bind(now.create_time.as_millis())
-            .push_bind(comment.accept_time.as_millis())
-            .push_bind(record.evaluate_time.as_millis())
-            .push_bind(now.version)
-            .push_bind(queue.map(ReviewQueue::as_str))
-            .push_bind(now.case.priority.as_i16())
-            .push_bind(now.case.wait_since.as_millis())
-            .push_bind(record.category())
-            .push_bind(record.fingerprint.as_i64())
-            .push_bind(text.map(|text| text.probes()[0]))
-            .push_bind(text.map(|text| text.probes()[1]))
-            .push_bind(text.map(TextSketch::shingles));
-    });
-    upsert.push(
-        " ON CONFLICT (comment_seq) DO UPDATE SET
-              thread_id = excluded.thread_id, parent_id = excluded.parent_id, revision = excluded.revision,
-              author_key = excluded.author_key, state = excluded.state, action = excluded.action,
-              score = excluded.score, decided = excluded.decided, create_time_ms = excluded.create_time_ms,
-              accept_time_ms = excluded.accept_time_ms, update_time_ms = excluded.update_time_ms,
-              version = excluded.version, queue = excluded.queue, priority = excluded.priority,
-              wait_since_ms = excluded.wait_since_ms, category = excluded.category,
-              fingerprint = excluded.fingerprint, probe_a = excluded.probe_a, probe_b = excluded.probe_b,
-              shingles = excluded.shingles",
-    );
-    upsert.build().execute(connection).await?;
-    Ok(())
+    const INTO: &str = "
+        INSERT OR ROLLBACK INTO comments
+            (comment_seq, site_id, comment_id, thread_id, parent_id, revision, author_key, state, action, score,
+             decided, create_time_ms, accept_time_ms, update_time_ms, version, queue, priority, wait_since_ms,
+             category, fingerprint, probe_a, probe_b, shingles)";
+    let write = Many::insert(
+        INTO,
+        changed,
+        |(now, record), row| {
+            let comment = &record.comment;
+            let queue = now.case.queue();
+            let text = record.waiting_text(queue.is_some());
+            row.bind(now.comment_seq)
+                .bind(comment.site.as_str())
+                .bind(comment.id.as_str())
+                .bind(comment.thread.as_str())
+                .bind(comment.parent.as_ref().map(CommentId::as_str))
+                .bind(comment.revision.get())
+                .bind(record.author.as_ref().map(|author| author.as_bytes().as_slice()))
+                .bind(now.case.state.as_str())
+                .bind(record.evaluation.action.as_str())
+                .bind(record.evaluation.score.get())
+                .bind(false)
+                .bind(now.create_time.as_millis())
+                .bind(comment.accept_time.as_millis())
+                .bind(record.evaluate_time.as_millis())
+                .bind(now.version)
+                .bind(queue.map(ReviewQueue::as_str))
+                .bind(now.case.priority.as_i16())
+                .bind(now.case.wait_since.as_millis())
+                .bind(record.category())
+                .bind(record.fingerprint.as_i64())
+                .bind(text.map(|text| text.probes()[0]))
+                .bind(text.map(|text| text.probes()[1]))
+                .bind(text.map(TextSketch::shingles));
+        },
+        if_stored,
+    )?;
+    write.execute(connection).await
 }

@@ -9,8 +9,8 @@ use moderato_store::{
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
-use super::ROWS_AT_ONCE;
 use crate::database::Database;
+use crate::many::ROWS_AT_ONCE;
 use crate::rows;
 
 pub(super) async fn add(database: &Database, tally: &RuleTally) -> sqlx::Result<()> {

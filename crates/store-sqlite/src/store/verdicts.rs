@@ -3,10 +3,11 @@
 use moderato_domain::{CommentName, Evaluation, Facts, Revision, RuleSetVersion, Verdict};
 use moderato_store::NewRecord;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use super::record::Kept;
 use crate::database::Database;
+use crate::many::Many;
 use crate::rows;
 
 macro_rules! select_verdicts {
@@ -58,29 +59,34 @@ pub(super) async fn newest_first(
 
 /// Inserts the verdicts of revisions that were not stored before.
 pub(super) async fn insert(connection: &mut SqliteConnection, records: &[Kept<'_>]) -> sqlx::Result<()> {
-    let mut insert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO verdicts (comment_seq, site_id, comment_id, revision, rule_set_version, action, score,
-                               approved_by_rule, reasons, signals, degraded, evaluate_time_ms, facts) ",
-    );
+    const INTO: &str = "
+        INSERT OR ROLLBACK INTO verdicts
+            (comment_seq, site_id, comment_id, revision, rule_set_version, action, score,
+             approved_by_rule, reasons, signals, degraded, evaluate_time_ms, facts)";
     let documents =
         records.iter().map(|(_, record)| Documents::of(record)).collect::<sqlx::Result<Vec<_>>>()?;
-    insert.push_values(records.iter().zip(documents), |mut row, ((comment_seq, record), documents)| {
-        row.push_bind(comment_seq)
-            .push_bind(record.comment.site.as_str())
-            .push_bind(record.comment.id.as_str())
-            .push_bind(record.comment.revision.get())
-            .push_bind(record.evaluation.rule_set.as_str())
-            .push_bind(record.evaluation.action.as_str())
-            .push_bind(record.evaluation.score.get())
-            .push_bind(record.evaluation.approved_by_rule)
-            .push_bind(documents.reasons)
-            .push_bind(documents.signals)
-            .push_bind(documents.degraded)
-            .push_bind(record.evaluate_time.as_millis())
-            .push_bind(documents.facts);
-    });
-    insert.build().execute(connection).await?;
-    Ok(())
+    let records: Vec<_> = records.iter().zip(&documents).collect();
+    let insert = Many::insert(
+        INTO,
+        &records,
+        |((comment_seq, record), documents), row| {
+            row.bind(comment_seq)
+                .bind(record.comment.site.as_str())
+                .bind(record.comment.id.as_str())
+                .bind(record.comment.revision.get())
+                .bind(record.evaluation.rule_set.as_str())
+                .bind(record.evaluation.action.as_str())
+                .bind(record.evaluation.score.get())
+                .bind(record.evaluation.approved_by_rule)
+                .bind(&documents.reasons)
+                .bind(&documents.signals)
+                .bind(&documents.degraded)
+                .bind(record.evaluate_time.as_millis())
+                .bind(&documents.facts);
+        },
+        "",
+    )?;
+    insert.execute(connection).await
 }
 
 /// The parts of a verdict that are read back whole and never searched.

@@ -9,8 +9,8 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
 use crate::database::Database;
+use crate::many::ROWS_AT_ONCE;
 use crate::rows;
-use crate::store::ROWS_AT_ONCE;
 
 pub(crate) async fn post(database: &Database, mails: &[Mail]) -> sqlx::Result<()> {
     let mut transaction = database.write().await?;

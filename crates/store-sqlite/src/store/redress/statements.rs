@@ -9,8 +9,8 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::mails;
 use crate::database::Database;
+use crate::many::ROWS_AT_ONCE;
 use crate::rows;
-use crate::store::ROWS_AT_ONCE;
 use crate::store::review::decision_about;
 
 const COLUMNS: &str =

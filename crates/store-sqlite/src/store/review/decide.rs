@@ -12,9 +12,10 @@ use super::cases::{self, Held};
 use super::claims;
 use super::records::{self, decisions_where};
 use crate::database::Database;
+use crate::many::ROWS_AT_ONCE;
 use crate::rows;
 use crate::store::redress::{appeals, reports};
-use crate::store::{ROWS_AT_ONCE, audit, comments, events};
+use crate::store::{audit, comments, events};
 
 /// Applies a decision to each of its targets, all in one transaction, or says why not.
 pub(super) async fn decide(
