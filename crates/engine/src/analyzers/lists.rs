@@ -106,7 +106,7 @@ impl<'v> Layer<'v> {
     fn is_foreign(self, range: Range<usize>) -> bool {
         match self {
             Self::Folded(views) | Self::Skeleton(views, _) | Self::Reading(views, _) => {
-                views.is_foreign(self.origin(range))
+                !views.is_ascii() && views.is_foreign(self.origin(range))
             }
             Self::Bare(_) => false,
         }
@@ -257,7 +257,7 @@ impl Search<'_> {
     /// Whether an entry is meant by what stands there: one typed without accents is not by a word that is
     /// another one for its accents.
     fn is_meant(&self, entry: EntryId, range: &Range<usize>) -> bool {
-        !(self.context.rules.lists().entry(entry).value.is_ascii() && self.layer.is_foreign(range.clone()))
+        !(self.layer.is_foreign(range.clone()) && self.context.rules.lists().entry(entry).value.is_ascii())
     }
 }
 

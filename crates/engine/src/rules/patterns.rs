@@ -33,6 +33,8 @@ pub(crate) struct Pattern {
     pub(crate) field: FieldId,
     /// The entry of a list that it is, if it does not stand in a rule.
     pub(crate) entry: Option<EntryId>,
+    /// Whether it is tried on every text, for want of literals that it needs.
+    pub(super) always: bool,
 }
 
 /// Groups of literals that a text must have, one behind the other, for a pattern to match in one of its
@@ -90,9 +92,8 @@ impl Patterns {
 
     /// Builds the automata of the patterns without literals.
     pub(super) fn build_sieves(&mut self) -> Result<(), RuleSetProblem> {
-        let unfiltered = |(_, pattern): &(usize, &Pattern)| pattern.compiled.needs.sequences.is_empty();
         let mut by_field: Vec<(FieldId, Vec<u16>)> = Vec::new();
-        for (index, pattern) in self.all.iter().enumerate().filter(unfiltered) {
+        for (index, pattern) in self.all.iter().enumerate().filter(|(_, pattern)| pattern.always) {
             match by_field.iter_mut().find(|(field, _)| *field == pattern.field) {
                 Some((_, patterns)) => patterns.push(index as u16),
                 None => by_field.push((pattern.field, vec![index as u16])),
@@ -109,7 +110,7 @@ impl Patterns {
                     what: "patterns without a word in them",
                     max: patterns.len() - 1,
                 })?;
-            let needs_digit = patterns.iter().all(|index| self.all[*index as usize].compiled.needs.digit);
+            let needs_digit = patterns.iter().all(|index| self.all[*index as usize].compiled.needs_digit);
             self.sieves.push(Sieve { field, set, patterns, needs_digit });
         }
         Ok(())
@@ -132,7 +133,7 @@ impl Patterns {
     }
 }
 
-/// Whether a text may have what a pattern [needs](Needs::digit).
+/// Whether a text may have the [digit](Needs::digit) that a pattern needs.
 fn may_have_digits(text: &str) -> bool {
     has_digit(text) || !text.is_ascii()
 }
@@ -164,6 +165,7 @@ impl Progress {
         let (start, end) = (range.start as u32, range.end as u32);
         if self.places.is_empty() {
             self.places.resize(patterns.sequences.len(), 0);
+            self.begun.reserve(16);
         }
         let place = &mut self.places[sequence as usize];
         if *place == 0 {
@@ -207,7 +209,7 @@ impl Progress {
         let mut candidates: Vec<(u16, usize)> = self.complete.iter().map(candidate).collect();
         candidates.sort_unstable();
         candidates.dedup_by_key(|(pattern, _)| *pattern);
-        let needs_digit = |(pattern, _): &(u16, usize)| patterns.get(*pattern).compiled.needs.digit;
+        let needs_digit = |(pattern, _): &(u16, usize)| patterns.get(*pattern).compiled.needs_digit;
         if candidates.iter().any(needs_digit) && !may_have_digits(text) {
             candidates.retain(|candidate| !needs_digit(candidate));
         }
@@ -223,7 +225,8 @@ pub(crate) struct Compiled {
     /// and runs a hundred times as fast on text that is not ASCII, where Unicode word boundaries
     /// make the automaton give up.
     fast: Option<Regex>,
-    pub(super) needs: Needs,
+    /// Whether no ASCII text without digits has a match.
+    needs_digit: bool,
 }
 
 impl Compiled {
@@ -250,8 +253,8 @@ impl Compiled {
     }
 }
 
-/// Compiles a pattern.
-pub(super) fn compile(pattern: &str) -> Result<Compiled, RuleSetProblem> {
+/// Compiles a pattern, and finds out what it needs.
+pub(super) fn compile(pattern: &str) -> Result<(Compiled, Needs), RuleSetProblem> {
     let bad = |reason: String| RuleSetProblem::Pattern(reason);
     if pattern.len() > PATTERN_MAX {
         return Err(bad(format!("longer than {PATTERN_MAX} bytes")));
@@ -284,7 +287,7 @@ pub(super) fn compile(pattern: &str) -> Result<Compiled, RuleSetProblem> {
     let needs = Needs::of(&hir);
     let has_boundaries = hir.properties().look_set().contains_word_unicode();
     let fast = if has_boundaries { Some(build(&without_boundaries(hir).to_string())?) } else { None };
-    Ok(Compiled { regex, fast, needs })
+    Ok((Compiled { regex, fast, needs_digit: needs.digit }, needs))
 }
 
 /// The pattern with every word boundary taken for granted.
@@ -326,7 +329,7 @@ mod tests {
             (r"\bein\B", "ein einß", true),
             (r"^\w+\b.\b", "größe-x", true),
         ] {
-            let compiled = compile(pattern).unwrap();
+            let (compiled, _) = compile(pattern).unwrap();
             assert_eq!(compiled.is_match(text, 0), expected, "{pattern} on {text}");
             assert!(!compiled.without_boundaries().contains("\\b"), "{}", compiled.without_boundaries());
         }

@@ -19,7 +19,7 @@ pub(super) struct Resolver {
     pub(super) lists: ListBuilder,
     pub(super) patterns: Patterns,
     /// Entries of lists of regexes, by list.
-    regexes: HashMap<u16, Vec<(EntryId, Compiled)>>,
+    regexes: HashMap<u16, Vec<(EntryId, (Compiled, Needs))>>,
     /// Lists whose entries expire, which no pattern can hold.
     expiring: HashSet<u16>,
     /// Patterns that several rules ask for are compiled once.
@@ -82,12 +82,12 @@ impl Resolver {
     /// Adds a pattern, and its literals to the automaton.
     fn add(
         &mut self,
-        compiled: Compiled,
+        (compiled, Needs { sequences, digit }): (Compiled, Needs),
         field: FieldId,
         entry: Option<EntryId>,
     ) -> Result<u16, RuleSetProblem> {
-        let Needs { sequences, digit } = compiled.needs.clone();
-        let index = self.patterns.add(Pattern { compiled, field, entry })?;
+        let always = sequences.is_empty();
+        let index = self.patterns.add(Pattern { compiled, field, entry, always })?;
         for groups in sequences {
             let sequence = self.patterns.add_sequence(index, &groups);
             for (number, group) in (0..).zip(groups) {

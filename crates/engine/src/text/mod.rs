@@ -30,6 +30,7 @@ struct Mapped {
 #[derive(Debug)]
 pub(crate) struct Views<'t> {
     raw: &'t str,
+    is_ascii: bool,
     plain: Option<Mapped>,
     folded: Mapped,
     skeleton: Option<Mapped>,
@@ -69,7 +70,8 @@ impl<'t> Views<'t> {
         let before = plain.as_ref().map_or(raw, |plain| &plain.text);
         let typed = |at| before[folded.map.source(at..at + 1).start..].chars().next();
         let skeleton = confusables::skeleton(&folded.text, typed).map(mapped);
-        Self { raw, plain, folded, skeleton, words: OnceCell::new(), accented: OnceCell::new() }
+        let is_ascii = raw.is_ascii();
+        Self { raw, is_ascii, plain, folded, skeleton, words: OnceCell::new(), accented: OnceCell::new() }
     }
 
     /// As typed.
@@ -122,6 +124,11 @@ impl<'t> Views<'t> {
         !typed.is_ascii()
             && *self.accented.get_or_init(|| vietnamese::is_vietnamese(self.plain()))
             && typed.chars().any(|ch| !ch.is_ascii() && (chars::is_latin(ch) || chars::is_mark(ch)))
+    }
+
+    /// Whether the raw text is ASCII.
+    pub(crate) const fn is_ascii(&self) -> bool {
+        self.is_ascii
     }
 
     /// Where in the raw text a range of a reading came from.

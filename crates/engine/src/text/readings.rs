@@ -107,6 +107,11 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
     let mut at = 0;
     let mut before = ' ';
     while let Some(ch) = text[at..].chars().next() {
+        if ch == ' ' {
+            before = ch;
+            at += 1;
+            continue;
+        }
         let spells = is_letter(ch) || stands_for_letter(ch);
         if spells && !in_word(before) {
             if let Some(end) = plain_word_end(text, at) {
@@ -137,22 +142,27 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
 fn plain_word_end(text: &str, start: usize) -> Option<usize> {
     let bytes = &text.as_bytes()[start..];
     let (mut before, mut run) = (0, 0);
-    for (length, byte) in bytes.iter().chain(b" ").enumerate() {
-        if !byte.is_ascii_lowercase() {
-            let goes_on = !byte.is_ascii() || {
-                let ch = char::from(*byte);
-                ch.is_ascii_digit() || stands_for_letter(ch) || parts_words(ch)
-            };
-            return (length > 1 && !goes_on).then_some(start + length);
-        }
+    let ends = |byte: &u8| {
         run = if *byte == before { run + 1 } else { 1 };
-        if run == STRETCHED_MIN {
-            return None;
-        }
         before = *byte;
-    }
-    None
+        !byte.is_ascii_lowercase() || run == STRETCHED_MIN
+    };
+    let length = bytes.iter().position(ends).unwrap_or(bytes.len());
+    let ended = bytes.get(length).is_none_or(|next| !GOES_ON[usize::from(*next)]);
+    (length > 1 && ended).then_some(start + length)
 }
+
+/// The bytes with which a word may go on: letters, digits and the signs of games; of other characters, all.
+const GOES_ON: [bool; 256] = {
+    let mut bytes = [true; 256];
+    let mut byte: u8 = 0;
+    while byte.is_ascii() {
+        let ch = byte as char;
+        bytes[byte as usize] = byte.is_ascii_alphanumeric() || stands_for_letter(ch) || parts_words(ch);
+        byte += 1;
+    }
+    bytes
+};
 
 /// Single characters with the same one between them, from `start`: where they end, and the word that they
 /// make, if they are letters enough.

@@ -72,21 +72,16 @@ pub(crate) fn for_each_word<'t>(text: &'t str, mut each: impl FnMut(&'t str)) {
 
 fn ascii_words<'t>(text: &'t str, mut each: impl FnMut(&'t str)) {
     let bytes = text.as_bytes();
-    let mut start = None;
-    for (at, byte) in bytes.iter().enumerate() {
-        let inside = byte.is_ascii_alphanumeric()
-            || (*byte == b'\'' && start.is_some() && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic));
-        match (inside, start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                each(&text[from..at]);
-                start = None;
-            }
-            _ => {}
+    let alphanumeric =
+        |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let mut at = 0;
+    while let Some(gap) = bytes[at..].iter().position(u8::is_ascii_alphanumeric) {
+        let start = at + gap;
+        at = start + alphanumeric(start);
+        while bytes.get(at) == Some(&b'\'') && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) {
+            at += 1 + alphanumeric(at + 1);
         }
-    }
-    if let Some(from) = start {
-        each(&text[from..]);
+        each(&text[start..at]);
     }
 }
 
