@@ -5,6 +5,7 @@
 //! tried before they were seen, one behind the other, and then from the first of them on.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
@@ -21,7 +22,7 @@ const SIZE_MAX: usize = 1 << 20;
 const LAZY_SIZE_MAX: usize = 2 << 20;
 /// Longest pattern, in bytes, with the lists it names: some 1,500 words.
 const PATTERN_MAX: usize = 16_000;
-/// Most patterns in one set: each holds some 50 KiB.
+/// Most patterns in one set: each holds some 100 KiB once it was tried.
 const PATTERNS_MAX: usize = 5_000;
 /// Memory of the automaton for all patterns of a field that have no literal, and of its lazily built
 /// states per thread, in bytes: with 64 MiB it never starts over on 5,000 patterns.
@@ -217,77 +218,102 @@ impl Progress {
     }
 }
 
-/// A compiled pattern.
+/// A pattern that compiles.
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
-    regex: Regex,
+    exact: Box<str>,
     /// The pattern without its word boundaries, if it has some: it matches wherever the pattern does,
     /// and runs a hundred times as fast on text that is not ASCII, where Unicode word boundaries
     /// make the automaton give up.
-    fast: Option<Regex>,
+    loose: Option<Box<str>>,
+    automata: OnceLock<Automata>,
     /// Whether no ASCII text without digits has a match.
     needs_digit: bool,
+}
+
+/// What a pattern is matched with. Built again when it is first tried: few patterns ever are where few comments
+/// are judged, and each takes some 100 KiB.
+#[derive(Debug, Clone)]
+struct Automata {
+    exact: Regex,
+    loose: Option<Regex>,
 }
 
 impl Compiled {
     /// Whether the pattern matches, given that no match begins before `from`.
     pub(crate) fn is_match(&self, text: &str, from: usize) -> bool {
         let from = text.floor_char_boundary(from);
-        match &self.fast {
-            // A match of the pattern is one of `fast`, so the first of either is no earlier.
-            Some(fast) => {
-                fast.find_at(text, from).is_some_and(|first| self.regex.is_match_at(text, first.start()))
+        let Automata { exact, loose } = self.automata();
+        match loose {
+            // A match of the pattern is one of `loose`, so the first of either is no earlier.
+            Some(loose) => {
+                loose.find_at(text, from).is_some_and(|first| exact.is_match_at(text, first.start()))
             }
-            None => self.regex.is_match_at(text, from),
+            None => exact.is_match_at(text, from),
         }
     }
 
     /// Where the pattern matches.
     pub(crate) fn find_iter(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
-        self.regex.find_iter(text).map(|found| found.range())
+        self.automata().exact.find_iter(text).map(|found| found.range())
+    }
+
+    fn automata(&self) -> &Automata {
+        self.automata.get_or_init(|| {
+            let build = |pattern: &str| build(pattern).expect("it was built when it was compiled");
+            Automata { exact: build(&self.exact), loose: self.loose.as_deref().map(build) }
+        })
     }
 
     /// The pattern with every word boundary taken for granted.
     fn without_boundaries(&self) -> &str {
-        self.fast.as_ref().unwrap_or(&self.regex).as_str()
+        self.loose.as_ref().unwrap_or(&self.exact)
     }
 }
 
 /// Compiles a pattern, and finds out what it needs.
 pub(super) fn compile(pattern: &str) -> Result<(Compiled, Needs), RuleSetProblem> {
-    let bad = |reason: String| RuleSetProblem::Pattern(reason);
     if pattern.len() > PATTERN_MAX {
-        return Err(bad(format!("longer than {PATTERN_MAX} bytes")));
+        return Err(RuleSetProblem::Pattern(format!("longer than {PATTERN_MAX} bytes")));
     }
     let hir = regex_syntax::ParserBuilder::new()
         .case_insensitive(true)
         .nest_limit(50)
         .build()
         .parse(pattern)
-        .map_err(|error| bad(last_line(&error.to_string())))?;
-    let build = |pattern: &str| {
-        RegexBuilder::new(pattern)
-            .case_insensitive(true)
-            .size_limit(SIZE_MAX)
-            .dfa_size_limit(LAZY_SIZE_MAX)
-            .nest_limit(100)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => bad(format!(
-                    "it takes more than {} KiB compiled; make repetitions smaller",
-                    SIZE_MAX / 1024
-                )),
-                other => bad(last_line(&other.to_string())),
-            })
-    };
-    let regex = build(pattern)?;
+        .map_err(|error| RuleSetProblem::Pattern(last_line(&error.to_string())))?;
+    build(pattern)?;
     if hir.properties().minimum_len() == Some(0) {
-        return Err(bad("it matches the empty text, and so every text".into()));
+        return Err(RuleSetProblem::Pattern("it matches the empty text, and so every text".into()));
     }
     let needs = Needs::of(&hir);
     let has_boundaries = hir.properties().look_set().contains_word_unicode();
-    let fast = if has_boundaries { Some(build(&without_boundaries(hir).to_string())?) } else { None };
-    Ok((Compiled { regex, fast, needs_digit: needs.digit }, needs))
+    let loose = has_boundaries.then(|| without_boundaries(hir).to_string());
+    loose.as_deref().map(build).transpose()?;
+    let compiled = Compiled {
+        exact: pattern.into(),
+        loose: loose.map(Into::into),
+        automata: OnceLock::new(),
+        needs_digit: needs.digit,
+    };
+    Ok((compiled, needs))
+}
+
+fn build(pattern: &str) -> Result<Regex, RuleSetProblem> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(SIZE_MAX)
+        .dfa_size_limit(LAZY_SIZE_MAX)
+        .nest_limit(100)
+        .build()
+        .map_err(|error| {
+            RuleSetProblem::Pattern(match error {
+                regex::Error::CompiledTooBig(_) => {
+                    format!("it takes more than {} KiB compiled; make repetitions smaller", SIZE_MAX / 1024)
+                }
+                other => last_line(&other.to_string()),
+            })
+        })
 }
 
 /// The pattern with every word boundary taken for granted.

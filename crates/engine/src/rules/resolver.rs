@@ -19,7 +19,7 @@ pub(super) struct Resolver {
     pub(super) lists: ListBuilder,
     pub(super) patterns: Patterns,
     /// Entries of lists of regexes, by list.
-    regexes: HashMap<u16, Vec<(EntryId, (Compiled, Needs))>>,
+    regexes: HashMap<u16, Vec<ListedRegex>>,
     /// Lists whose entries expire, which no pattern can hold.
     expiring: HashSet<u16>,
     /// Patterns that several rules ask for are compiled once.
@@ -28,6 +28,14 @@ pub(super) struct Resolver {
     looking: HashSet<(u16, FieldId)>,
     /// Lists that some rule asks for.
     pub(super) used: HashSet<String>,
+}
+
+/// An entry of a list of regexes.
+#[derive(Clone)]
+struct ListedRegex {
+    entry: EntryId,
+    compiled: Compiled,
+    needs: Needs,
 }
 
 impl Resolver {
@@ -43,7 +51,8 @@ impl Resolver {
         let entry = self.lists.add(value, expires, note, anywhere)?;
         let list = self.lists.last();
         if kind == ListKind::Regexes {
-            self.regexes.entry(list).or_default().push((entry, patterns::compile(value)?));
+            let (compiled, needs) = patterns::compile(value)?;
+            self.regexes.entry(list).or_default().push(ListedRegex { entry, compiled, needs });
         }
         if expires.is_some() {
             self.expiring.insert(list);
@@ -82,10 +91,12 @@ impl Resolver {
     /// Adds a pattern, and its literals to the automaton.
     fn add(
         &mut self,
-        (compiled, Needs { sequences, digit }): (Compiled, Needs),
+        compiled: Compiled,
+        needs: Needs,
         field: FieldId,
         entry: Option<EntryId>,
     ) -> Result<u16, RuleSetProblem> {
+        let Needs { sequences, digit } = needs;
         let always = sequences.is_empty();
         let index = self.patterns.add(Pattern { compiled, field, entry, always })?;
         for groups in sequences {
@@ -119,8 +130,9 @@ impl Names for Resolver {
             )));
         }
         if kind == ListKind::Regexes && self.looking.insert((list, field)) {
-            for (entry, compiled) in self.regexes.get(&list).cloned().unwrap_or_default() {
-                self.add(compiled, field, Some(entry))?;
+            for ListedRegex { entry, compiled, needs } in self.regexes.get(&list).cloned().unwrap_or_default()
+            {
+                self.add(compiled, needs, field, Some(entry))?;
             }
         }
         Ok(list)
@@ -131,7 +143,8 @@ impl Names for Resolver {
             return Ok(*known);
         }
         let expanded = templates::expand(pattern, |name| self.phrases(name))?;
-        let index = self.add(patterns::compile(&expanded)?, field, None)?;
+        let (compiled, needs) = patterns::compile(&expanded)?;
+        let index = self.add(compiled, needs, field, None)?;
         self.known.insert((pattern.to_owned(), field), index);
         Ok(index)
     }
