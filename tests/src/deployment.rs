@@ -84,10 +84,10 @@ impl Deployment {
         Self::start(&["ingest", "worker", "query"], owned(settings)).await
     }
 
-    /// One process per role, on this broker and database.
-    pub async fn distributed(amqp_url: String, database_url: String) -> Self {
-        let environment = vec![("AMQP_URL".to_owned(), amqp_url), ("DATABASE_URL".to_owned(), database_url)];
-        Self::start(&["ingest", "worker", "query"], environment).await
+    /// One process per role, on this broker and database, with settings.
+    pub async fn distributed_with(amqp_url: &str, database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let servers = [("AMQP_URL", amqp_url), ("DATABASE_URL", database_url)];
+        Self::start(&["ingest", "worker", "query"], owned(&[&servers[..], settings].concat())).await
     }
 
     /// One process per role, on a fresh part of the servers that this test binary shares.
@@ -101,8 +101,7 @@ impl Deployment {
         let amqp_url = crate::rabbitmq::shared().await.fresh_vhost().await;
         let database = format!("deployment_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         let database_url = crate::postgres::shared().await.database_url(&database).await;
-        let servers = [("AMQP_URL", amqp_url.as_str()), ("DATABASE_URL", database_url.as_str())];
-        Self::start(&["ingest", "worker", "query"], owned(&[&servers[..], settings].concat())).await
+        Self::distributed_with(&amqp_url, &database_url, settings).await
     }
 
     async fn start(names: &[&'static str], environment: Vec<(String, String)>) -> Self {

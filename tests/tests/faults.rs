@@ -106,8 +106,9 @@ async fn count(deployment: &Deployment, acknowledged: Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn distributed_nothing_is_lost_while_worker_broker_and_database_die() {
     let (broker, database) = (rabbitmq::Server::start().await, postgres::Server::start().await);
-    let deployment =
-        Arc::new(Deployment::distributed(broker.url(), database.database_url("moderato").await).await);
+    let deployment = Arc::new(
+        Deployment::distributed_with(&broker.url(), &database.database_url("moderato").await, &[]).await,
+    );
     let load = Load::start(&deployment, 16);
     load.until_more(200).await;
 

@@ -52,11 +52,14 @@ struct Seen<'s> {
 
 impl<'s> Earlier<'s> {
     fn add(&mut self, subject: &'s Subject<'_>) {
+        if subject.text.is_none() && subject.counted.iter().all(Option::is_none) {
+            return;
+        }
         let comment = subject.comment.name();
         if !self.comments.insert(comment.clone()) {
             return;
         }
-        for (by, key) in subject.counted_by().into_iter().enumerate() {
+        for (by, key) in subject.counted.into_iter().enumerate() {
             if let Some(key) = key {
                 self.counted.entry((by, key)).or_default().push(subject.comment.accept_time);
             }
@@ -70,7 +73,7 @@ impl<'s> Earlier<'s> {
     }
 
     fn rates(&self, subject: &Subject<'_>, places: &Places, answers: &Answers) -> Rates {
-        let keys = subject.counted_by();
+        let keys = subject.counted;
         let rate = |by: usize| {
             let mut windows = answers.rates[by][places.rates[by]?];
             let before = keys[by].and_then(|key| self.counted.get(&(by, key)));

@@ -41,45 +41,30 @@ pub struct Subject<'c> {
     pub guidelines: Option<&'c str>,
     /// What is in force against the author.
     pub sanction: Option<SanctionFacts>,
+    /// What it is counted by, as far as that is asked for.
+    counted: [Option<LogKey>; 3],
 }
 
-impl Subject<'_> {
-    /// What of the comment is kept for judging later ones.
-    pub fn traces(&self, needs: FactSet) -> Traces {
-        let by_author = needs.contains(FactKind::AuthorRate) || needs.contains(FactKind::History);
-        let [author, network, thread] = self.counted_by();
-        let writer = self.author.map(LogKey::of_author);
-        let text = self.text.filter(|_| needs.contains(FactKind::Repeats)).cloned();
-        Traces {
-            counted: [
-                author.filter(|_| by_author),
-                network.filter(|_| needs.contains(FactKind::NetworkRate)),
-                thread.filter(|_| needs.contains(FactKind::ThreadRate)),
-            ],
-            writer: writer.filter(|_| text.is_some()),
-            text,
-        }
+impl<'c> Subject<'c> {
+    /// A comment of an author, of which nothing else is known, for rules that ask for `needs`.
+    pub fn new(needs: FactSet, comment: &'c Comment, author: Option<AuthorKey>) -> Self {
+        let counted = counted_by(needs, comment, author);
+        Self { comment, author, text: None, guidelines: None, sanction: None, counted }
     }
 
-    /// What the comment is counted by. An edit is no further comment and is not counted.
-    fn counted_by(&self) -> [Option<LogKey>; 3] {
-        let Comment { site, thread, client, revision, .. } = self.comment;
-        if *revision != Revision::FIRST {
-            return [None; 3];
-        }
-        [
-            self.author.map(LogKey::of_author),
-            client.ip.map(|ip| LogKey::of_network(site, ip)),
-            Some(LogKey::of_thread(site, thread)),
-        ]
+    /// What of the comment is kept for judging later ones.
+    pub fn traces(&self) -> Traces {
+        let text = self.text.cloned();
+        let writer = self.author.map(LogKey::of_author).filter(|_| text.is_some());
+        Traces { counted: self.counted, writer, text }
     }
 
     /// Whether there is such a fact about this comment at all.
     fn has(&self, fact: FactKind) -> bool {
-        let [_, network, thread] = self.counted_by();
+        let [author, network, thread] = self.counted;
         match fact {
             FactKind::Author | FactKind::History => self.author.is_some(),
-            FactKind::AuthorRate => self.counted_by()[0].is_some(),
+            FactKind::AuthorRate => author.is_some(),
             FactKind::NetworkRate => network.is_some(),
             FactKind::ThreadRate => thread.is_some(),
             FactKind::Repeats => self.text.is_some(),
@@ -88,6 +73,24 @@ impl Subject<'_> {
             FactKind::Guidelines => self.guidelines.is_some(),
         }
     }
+}
+
+/// What a comment is counted by; what nobody asks for is not made. An edit is no further comment and is
+/// not counted.
+fn counted_by(needs: FactSet, comment: &Comment, author: Option<AuthorKey>) -> [Option<LogKey>; 3] {
+    let Comment { site, thread, client, revision, .. } = comment;
+    if *revision != Revision::FIRST {
+        return [None; 3];
+    }
+    let is_needed = |fact| needs.contains(fact);
+    // What became of an author's newest comments is found by the same key.
+    let by_author = is_needed(FactKind::AuthorRate) || is_needed(FactKind::History);
+    let ip = client.ip.filter(|_| is_needed(FactKind::NetworkRate));
+    [
+        author.filter(|_| by_author).map(LogKey::of_author),
+        ip.map(|ip| LogKey::of_network(site, ip)),
+        is_needed(FactKind::ThreadRate).then(|| LogKey::of_thread(site, thread)),
+    ]
 }
 
 /// Facts that are asked of the store.
@@ -114,8 +117,8 @@ impl Collector {
         Self { store, store_missing, block_lists }
     }
 
-    /// The facts about each subject, in the same order. `subjects` are in the order in which they were
-    /// accepted: later ones are told of earlier ones.
+    /// The facts about each subject, in the same order. `subjects` were made for these `needs`, and are in
+    /// the order in which they were accepted: later ones are told of earlier ones.
     ///
     /// # Errors
     /// The store is unavailable. That it takes longer than `budget`, or refuses to answer, is no

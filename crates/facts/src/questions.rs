@@ -51,7 +51,7 @@ impl Asked {
                     place.history = Some(histories.ask((LogKey::of_author(author), until)));
                 }
             }
-            for (by, key) in subject.counted_by().into_iter().enumerate() {
+            for (by, key) in subject.counted.into_iter().enumerate() {
                 if let Some(key) = key.filter(|_| wants(rate(CountedBy::ALL[by]))) {
                     place.rates[by] = Some(rates[by].ask((key, until)));
                 }

@@ -38,9 +38,10 @@ fn comment(id: &str, name: &str, ip: &str) -> Comment {
     draft.admit(&SiteSettings::default(), arrival).unwrap()
 }
 
-fn subject<'c>(comment: &'c Comment, text: Option<&'c TextSketch>) -> Subject<'c> {
-    let author = AuthorKey::of(comment, &PrivacyKey::new([1; 32]));
-    Subject { comment, author, text, guidelines: None, sanction: None }
+fn subject<'c>(needs: FactSet, comment: &'c Comment, text: Option<&'c TextSketch>) -> Subject<'c> {
+    let mut subject = Subject::new(needs, comment, AuthorKey::of(comment, &PrivacyKey::new([1; 32])));
+    subject.text = text;
+    subject
 }
 
 async fn store(folder: &tempfile::TempDir) -> SqliteFile {
@@ -110,7 +111,7 @@ async fn block_lists_are_asked_within_a_budget_and_answers_are_kept() {
     let addresses = ["192.0.2.99", "192.0.2.1", "192.0.2.66", "192.0.2.13", "10.0.0.99", ""];
     let comments: Vec<Comment> =
         (0..).zip(addresses).map(|(number, ip)| comment(&format!("c{number}"), "Kim", ip)).collect();
-    let subjects: Vec<Subject<'_>> = comments.iter().map(|comment| subject(comment, None)).collect();
+    let subjects: Vec<Subject<'_>> = comments.iter().map(|comment| subject(needs, comment, None)).collect();
 
     let facts = collector.collect(needs, &subjects, NOW, BUDGET).await.unwrap();
     assert_eq!(facts[0].block_lists, Some(vec!["dnsbl.example".to_owned()]));
@@ -148,9 +149,9 @@ async fn a_list_that_answers_is_asked_on_while_another_rests() {
     let needs = FactSet::NONE.with(FactKind::BlockLists);
     let (innocent, listed) = (comment("c1", "Kim", "192.0.2.1"), comment("c2", "Ann", "192.0.2.99"));
 
-    let first = collector.collect(needs, &[subject(&innocent, None)], NOW, BUDGET).await.unwrap();
+    let first = collector.collect(needs, &[subject(needs, &innocent, None)], NOW, BUDGET).await.unwrap();
     assert_eq!(first[0].missing[0].why, "refused by the list");
-    let both = [subject(&innocent, None), subject(&listed, None)];
+    let both = [subject(needs, &innocent, None), subject(needs, &listed, None)];
     let second = collector.collect(needs, &both, NOW, BUDGET).await.unwrap();
     assert_eq!(second[0].missing[0].why, "no answers lately", "on the one list it may be");
     assert_eq!(second[1].block_lists, Some(vec!["dnsbl.example".to_owned()]));
@@ -172,8 +173,11 @@ async fn comments_of_a_batch_know_of_those_before_them() {
         comment("c4", "Ann", "198.51.100.4"),
     ];
     let texts = [&text, &text, &text, &variant, &text];
-    let subjects: Vec<Subject<'_>> =
-        comments.iter().zip(texts).map(|(comment, text)| subject(comment, Some(text))).collect();
+    let subjects: Vec<Subject<'_>> = comments
+        .iter()
+        .zip(texts)
+        .map(|(comment, text)| subject(FactSet::ALL, comment, Some(text)))
+        .collect();
     let facts = collector.collect(FactSet::ALL, &subjects, NOW, BUDGET).await.unwrap();
 
     let rates: Vec<_> = facts.iter().map(|facts| facts.rates).collect();
@@ -187,9 +191,9 @@ async fn comments_of_a_batch_know_of_those_before_them() {
     assert_eq!(facts[0].repeats.unwrap().site, 0);
 
     // Only what rules ask for is kept.
-    let needs = FactSet::NONE.with(FactKind::AuthorRate);
-    assert!(subjects[0].traces(FactSet::NONE).is_empty());
-    let traces = subjects[0].traces(needs);
+    let traces = |needs| subject(needs, &comments[0], None).traces();
+    assert!(traces(FactSet::NONE).is_empty());
+    let traces = traces(FactSet::NONE.with(FactKind::AuthorRate));
     assert!(traces.counted[0].is_some() && traces.counted[1].is_none() && traces.text.is_none());
 }
 
@@ -200,7 +204,8 @@ async fn a_store_that_takes_too_long_leaves_facts_missing() {
     let collector = Collector::new(Arc::new(file.store()), MissingPolicy::Closed, None);
     let comment = comment("c1", "Kim", "192.0.2.1");
     let needs = FactSet::NONE.with(FactKind::Author).with(FactKind::Repeats);
-    let facts = collector.collect(needs, &[subject(&comment, None)], NOW, Duration::ZERO).await.unwrap();
+    let facts =
+        collector.collect(needs, &[subject(needs, &comment, None)], NOW, Duration::ZERO).await.unwrap();
     let missing: Vec<_> = facts[0].missing.iter().map(ToString::to_string).collect();
     assert_eq!(missing, ["facts.author skipped: timeout; rejected for it"], "it has no text to repeat");
 }

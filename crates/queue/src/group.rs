@@ -1,7 +1,7 @@
 //! Group publish, like a database's group commit: while messages are in flight, submissions that
 //! arrive wait together and leave as one message.
 //!
-//! A broker's work is per message, whatever the message holds; 64 comments in one cost it little
+//! A broker's work is per message, whatever the message holds; 256 comments in one cost it little
 //! more than one does. At low load nothing waits: a submission that finds nothing in flight leaves
 //! at once and alone.
 
@@ -35,7 +35,9 @@ pub struct GroupLimits {
 
 impl Default for GroupLimits {
     fn default() -> Self {
-        Self { items: 64, bytes: 256 * 1024, in_flight: 2, waiting: 4096 }
+        // Measured with comments of 650 bytes at full speed: RabbitMQ takes 13 µs of CPU for each of 64
+        // in a message and 7 for each of 256.
+        Self { items: 256, bytes: 128 * 1024, in_flight: 2, waiting: 4096 }
     }
 }
 

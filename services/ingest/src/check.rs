@@ -44,13 +44,10 @@ impl Check {
         let needs = rules.needs_facts();
         let text = if needs.contains(FactKind::Repeats) { sketch(&comment.body) } else { None };
         let author = AuthorKey::of(comment, &site.privacy_key);
-        let subject = Subject {
-            comment,
-            author,
-            sanction: self.directory.snapshot().sanction(&site.id, author.as_ref(), now),
-            text: text.as_ref(),
-            guidelines: site.settings.guidelines_version.as_deref(),
-        };
+        let mut subject = Subject::new(needs, comment, author);
+        subject.text = text.as_ref();
+        subject.guidelines = site.settings.guidelines_version.as_deref();
+        subject.sanction = self.directory.snapshot().sanction(&site.id, author.as_ref(), now);
         let subjects = std::slice::from_ref(&subject);
         let collected = match self.facts.collect(needs, subjects, now, self.store_budget).await {
             Ok(facts) => facts,

@@ -94,7 +94,7 @@ impl Default for IngestOptions {
             // largest messages it bounds memory to 1 GiB, with usual ones (1 KiB) to 4 MiB.
             max_in_flight: 4096,
             max_streams: 256,
-            // Sixteen messages of 64: enough to keep the two that are in flight full.
+            // Four messages of 256: enough to keep the two that are in flight full.
             stream_in_flight: 1024,
             store_budget: Duration::from_millis(50),
             appear_within: Duration::from_secs(1),

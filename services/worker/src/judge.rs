@@ -63,8 +63,8 @@ impl Worker {
         let directory = self.deps.directory.snapshot();
         let now = self.deps.clock.now();
         let subjects: Vec<Subject<'_>> =
-            comments.iter().map(|item| subject(&item.work, &directory, now)).collect();
-        let traces = subjects.iter().map(|subject| subject.traces(needs)).collect();
+            comments.iter().map(|item| subject(needs, &item.work, &directory, now)).collect();
+        let traces = subjects.iter().map(Subject::traces).collect();
         let watch = Stopwatch::start();
         let collect = || self.deps.facts.collect(needs, &subjects, now, FACTS_BUDGET);
         let facts = self.while_store_is_away(collect).await?;
@@ -180,15 +180,18 @@ impl Bench {
 }
 
 /// A comment as facts are collected about it.
-fn subject<'c>(new: &'c NewComment, directory: &'c DirectorySnapshot, now: Timestamp) -> Subject<'c> {
+fn subject<'c>(
+    needs: FactSet,
+    new: &'c NewComment,
+    directory: &'c DirectorySnapshot,
+    now: Timestamp,
+) -> Subject<'c> {
     let site = directory.sites.get(&new.comment.site);
-    Subject {
-        comment: &new.comment,
-        author: new.author,
-        text: new.text.as_ref(),
-        guidelines: site.and_then(|site| site.settings.guidelines_version.as_deref()),
-        sanction: directory.sanction(&new.comment.site, new.author.as_ref(), now),
-    }
+    let mut subject = Subject::new(needs, &new.comment, new.author);
+    subject.text = new.text.as_ref();
+    subject.guidelines = site.and_then(|site| site.settings.guidelines_version.as_deref());
+    subject.sanction = directory.sanction(&new.comment.site, new.author.as_ref(), now);
+    subject
 }
 
 /// Addresses in clear, only where the site opted in.

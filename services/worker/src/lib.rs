@@ -64,8 +64,8 @@ pub struct WorkerDeps {
 /// Bounds of a worker.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkerOptions {
-    /// Submissions per transaction, about. More per transaction costs latency, fewer costs CPU: the
-    /// store's cost per comment is flat from about 200 rows on.
+    /// Submissions per transaction, about. More per transaction takes memory, fewer costs CPU: the
+    /// store's cost per row is nearly flat from about 200 on, that of a transaction is not.
     pub batch_items: usize,
     /// Batches between delivery and acknowledgement at once. Three keep the store busy while
     /// one is judged and one waits for the disk (measured: a tenth more than two); each more holds
@@ -77,7 +77,7 @@ pub struct WorkerOptions {
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { batch_items: 256, batches_in_flight: 3, prefetch: 256 }
+        Self { batch_items: 512, batches_in_flight: 3, prefetch: 128 }
     }
 }
 

@@ -64,7 +64,7 @@ async fn bench_postgres(sizes: Sizes, pages: bool) -> anyhow::Result<bool> {
     let url = database.database_url("moderato").await;
     let broker = if pages { Some(rabbitmq::Server::start().await) } else { None };
     let deployment = match &broker {
-        Some(broker) => Some(Deployment::distributed(broker.url(), url.clone()).await),
+        Some(broker) => Some(Deployment::distributed_with(&broker.url(), &url, &[]).await),
         None => None,
     };
     let store = PostgresStore::connect(&url, PostgresOptions::default(), Arc::new(SystemClock)).await?;

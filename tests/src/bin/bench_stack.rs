@@ -6,7 +6,8 @@
 //! *Distributed* is a RabbitMQ, a PostgreSQL and one process per role; *embedded* is one process on
 //! SQLite, whose start is measured, too. RabbitMQ runs with its package's settings, PostgreSQL with
 //! those of `deploy/postgresql.conf`; both sync to disk as in production. Everything is deleted
-//! afterwards.
+//! afterwards. Variables of the environment that set limits of the ingest and the worker role, such as
+//! `MODERATO_WORKER_BATCH`, are handed on, so that settings can be compared.
 
 use std::fs;
 use std::process::ExitCode;
@@ -61,7 +62,9 @@ async fn bench_distributed(further: &[String]) -> anyhow::Result<bool> {
     println!("== distributed: RabbitMQ, PostgreSQL, one process per role\n");
     let (broker, database) = tokio::join!(rabbitmq::Server::start(), postgres::Server::start_with(POSTGRES));
     let database_url = database.database_url("moderato").await;
-    let deployment = Deployment::distributed(broker.url(), database_url).await;
+    let settings = limits();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let deployment = Deployment::distributed_with(&broker.url(), &database_url, &settings).await;
     let pids = [("rabbitmq", beam(&broker).await?), ("postgresql", postmaster(database.port())?)];
     bench(&deployment, &pids, &[], further).await
 }
@@ -75,10 +78,19 @@ async fn bench_embedded(further: &[String]) -> anyhow::Result<bool> {
     }
     starts.sort_unstable();
     println!("start on an empty folder to first acknowledged comment: {starts:.0?}, sorted\n");
-    let deployment = Deployment::embedded().await;
+    let settings = limits();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let deployment = Deployment::embedded_with(&settings).await;
     let folder = deployment.data_dir();
     let folder = folder.to_str().context("a folder in UTF-8")?;
     bench(&deployment, &[], &["--sqlite", folder], further).await
+}
+
+/// The limits that the environment sets.
+fn limits() -> Vec<(String, String)> {
+    let is_limit =
+        |name: &str| ["MODERATO_INGEST_", "MODERATO_WORKER_"].iter().any(|of| name.starts_with(of));
+    std::env::vars().filter(|(name, _)| is_limit(name)).collect()
 }
 
 /// Runs the load tool to its end; whether it succeeded.

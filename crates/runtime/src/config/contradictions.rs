@@ -71,10 +71,12 @@ impl Config {
             "tls.cert is set but a process with the worker role only has no gRPC door".to_owned(),
         );
         warn(
-            self.runs(ServeRole::Worker) && usize::from(self.worker.prefetch) < self.worker.batch,
+            self.runs(ServeRole::Worker)
+                && usize::from(self.worker.prefetch) * self.ingest.group_items < self.worker.batch,
             format!(
-                "worker.prefetch {} is smaller than worker.batch {}: batches will not fill",
-                self.worker.prefetch, self.worker.batch
+                "worker.prefetch {} messages of ingest.group_items {} are fewer than worker.batch {}: batches will \
+                 not fill",
+                self.worker.prefetch, self.ingest.group_items, self.worker.batch
             ),
         );
         warn(
@@ -110,7 +112,7 @@ mod tests {
         );
 
         let mut config = Config::default();
-        config.worker.prefetch = 10;
-        assert!(config.contradictions()[0].starts_with("worker.prefetch 10"));
+        config.worker.prefetch = 1;
+        assert!(config.contradictions()[0].starts_with("worker.prefetch 1 "));
     }
 }
