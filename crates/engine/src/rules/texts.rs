@@ -209,8 +209,8 @@ impl Texts {
         places
     }
 
-    /// The places of texts that begin words and that a stretch of a text, or a character beside one, may be part of.
-    /// The stretches are in order.
+    /// The places of texts that begin words and that a stretch of a text, or a character beside one, may be
+    /// part of. The stretches are in order.
     pub(crate) fn places_near(&self, text: &str, stretches: &[Range<usize>]) -> Vec<Place> {
         let mut places = Vec::new();
         let mut next = stretches.iter().peekable();
@@ -257,5 +257,65 @@ fn each_start(text: &str, mut each: impl FnMut(usize)) {
             each(at);
         }
         before = ch;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CIALIS: Owner = Owner::Word(EntryId(0));
+    const MONEY: Owner = Owner::Word(EntryId(1));
+    const ANYWHERE: Owner = Owner::Substring(EntryId(2));
+    const DIGIT: Owner = Owner::Step { sequence: 0, group: 0, ends: false, digit: true };
+
+    fn texts() -> Texts {
+        let mut builder = TextsBuilder::default();
+        builder.add_phrase("cialis".into(), CIALIS);
+        builder.add_phrase("free money".into(), MONEY);
+        builder.add_phrase("cialis".into(), ANYWHERE);
+        builder.add_phrase("пидор".into(), ANYWHERE);
+        builder.add("bet".into(), false, DIGIT);
+        builder.build().unwrap()
+    }
+
+    fn told(texts: &Texts, places: Vec<Place>) -> Vec<(Owner, usize)> {
+        let owners =
+            |place: Place| texts.owners(place).iter().map(move |owner| (*owner, place.range().start));
+        places.into_iter().flat_map(owners).collect()
+    }
+
+    fn found(text: &str) -> Vec<(Owner, usize)> {
+        let texts = texts();
+        told(&texts, texts.places(text))
+    }
+
+    #[test]
+    fn texts_are_found_where_words_begin_or_anywhere_in_the_order_of_their_ends() {
+        assert_eq!(
+            found("a specialist, free money, cialis"),
+            [(ANYWHERE, 5), (MONEY, 14), (CIALIS, 26), (ANYWHERE, 26)]
+        );
+        assert_eq!(found("xfree money free"), []);
+        assert_eq!(found("xпидор"), [(ANYWHERE, 1)]);
+        // Whether it is a word for Unicode, too, is for others to say.
+        assert_eq!(found("яfree money"), [(MONEY, 2)]);
+    }
+
+    #[test]
+    fn what_only_patterns_with_digits_ask_for_is_found_beside_digits() {
+        assert_eq!(found("alphabet"), []);
+        assert_eq!(found("alphabet 1"), [(DIGIT, 5)]);
+    }
+
+    #[test]
+    fn only_what_reaches_a_stretch_is_found_near_it() {
+        let texts = texts();
+        let near = |text, stretch| told(&texts, texts.places_near(text, &[stretch]));
+        let text = "free money and some more words, free money";
+        assert_eq!(near(text, 0..2), [(MONEY, 0)]);
+        assert_eq!(near(text, 10..11), [(MONEY, 0)]);
+        assert_eq!(near(text, 31..32), [(MONEY, 32)]);
+        assert_eq!(near(text, 15..19), []);
     }
 }
