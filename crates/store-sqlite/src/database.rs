@@ -13,6 +13,7 @@ use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::watch;
 
 use crate::file::SqliteOptions;
+use crate::turns::{Turn, Turns};
 
 /// Page cache of the writing connection, in KiB (a negative `cache_size`): holds the upper pages of
 /// the indexes of a few million comments.
@@ -45,6 +46,9 @@ pub(crate) struct Database {
     path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
+    turns: Arc<Turns>,
+    /// With the writing connection, on both ways to it.
+    patience: Duration,
     clock: Arc<dyn Clock>,
     /// Changes with every commit that wrote events.
     pub(crate) events: watch::Sender<u64>,
@@ -66,9 +70,10 @@ impl Database {
             .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string());
         let reading = common.read_only(true).pragma("cache_size", (-READER_CACHE_KIB).to_string());
 
+        let patience = options.busy_timeout + WRITER_WAIT;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(options.busy_timeout + WRITER_WAIT)
+            .acquire_timeout(patience)
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -89,13 +94,27 @@ impl Database {
             .test_before_acquire(false)
             .idle_timeout(READER_IDLE)
             .connect_lazy_with(reading);
-        Self { path, writer, readers, clock: Arc::clone(&options.clock), events: watch::Sender::new(0) }
+        Self {
+            path,
+            writer,
+            readers,
+            turns: Arc::default(),
+            patience,
+            clock: Arc::clone(&options.clock),
+            events: watch::Sender::new(0),
+        }
     }
 
     /// Takes the write lock. What is read in the transaction stays true until its commit. Dropping
     /// it rolls back.
     pub(crate) async fn write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// As [`write`](Self::write), for what is written all the time: the commit is shared with others who
+    /// come this way.
+    pub(crate) async fn write_together(&self) -> sqlx::Result<Turn> {
+        self.turns.take(self.patience, self.write()).await
     }
 
     /// Where to read.
@@ -106,8 +125,13 @@ impl Database {
     /// Commits a transaction that wrote events and wakes their readers.
     pub(crate) async fn commit_events(&self, transaction: Transaction<'static, Sqlite>) -> sqlx::Result<()> {
         transaction.commit().await?;
-        self.events.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.tell_of_events();
         Ok(())
+    }
+
+    /// Wakes the readers of events that were committed.
+    pub(crate) fn tell_of_events(&self) {
+        self.events.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     /// Whether the file answers and can be written: takes the write lock and gives it back.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `file` | opening, migrations, options |
 //! | `database` | the two pools, and the rules for a write transaction |
+//! | `turns` | transactions that share a commit |
 //! | `many` | statements of many rows |
 //! | `rows` | from stored columns back to domain types |
 //! | `store` | one file per use case of the `Store` trait |
@@ -31,6 +32,7 @@ mod many;
 mod queue;
 mod rows;
 mod store;
+mod turns;
 
 pub use file::{QueueLimits, SqliteFile, SqliteOptions};
 pub use queue::SqliteQueue;

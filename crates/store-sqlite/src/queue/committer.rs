@@ -154,7 +154,7 @@ impl Group {
 
     async fn commit(&self, database: &Database, limits: QueueLimits) -> Result<Written, Failure> {
         let before = |error| Failure { error, nothing_stored: true };
-        let mut transaction = database.write().await.map_err(before)?;
+        let mut transaction = database.write_together().await.map_err(before)?;
         let written = self.write(&mut transaction, database, limits).await.map_err(before)?;
         transaction
             .commit()

@@ -107,7 +107,7 @@ pub(super) fn watch_other_processes(database: &Arc<Database>) {
             // A failure is reported to whoever reads the log; a hint is only a hint.
             let Ok(head) = head(&database).await else { continue };
             if seen.replace(head) != Some(head) {
-                database.events.send_modify(|changes| *changes = changes.wrapping_add(1));
+                database.tell_of_events();
             }
         }
     });

@@ -23,7 +23,7 @@ pub(super) async fn record(database: &Database, batch: &[NewRecord]) -> sqlx::Re
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    let mut transaction = database.write().await?;
+    let mut transaction = database.write_together().await?;
     let mut plan = Plan::from_stored(&mut transaction, batch).await?;
     let outcome = batch.iter().map(|record| plan.judge(record)).collect();
     if !plan.kept.is_empty() {
@@ -43,8 +43,10 @@ pub(super) async fn record(database: &Database, batch: &[NewRecord]) -> sqlx::Re
         recent::remember(&mut transaction, &plan.applied).await?;
         events::append(&mut transaction, &plan.events).await?;
         plan.authors.write(&mut transaction).await?;
-        database.commit_events(transaction).await?;
     }
+    // Also if nothing is new: others may have written in this transaction.
+    transaction.commit().await?;
+    database.tell_of_events();
     Ok(outcome)
 }
 
