@@ -12,7 +12,7 @@ use moderato_store::{Store, verify_audit};
 
 use crate::compose;
 use crate::config_args::ConfigArgs;
-use crate::terminal::{table, thousands};
+use crate::terminal::{counted, table, thousands};
 
 /// Comments read at once.
 const PAGE: u32 = 5_000;
@@ -119,8 +119,9 @@ async fn standings(store: &dyn Store) -> [Finding; 2] {
         }
     }
     let waiting = waiting.iter().map(|(queue, count)| format!(", {} {}", thousands(*count), queue.as_str()));
-    let queues = format!("{} comments{}", thousands(comments), waiting.collect::<String>());
-    let objections = format!("{} reports, {} appeals are open", thousands(reports), thousands(appeals));
+    let queues = format!("{}{}", counted(comments, "comment", "comments"), waiting.collect::<String>());
+    let (reports, appeals) = (counted(reports, "report", "reports"), counted(appeals, "appeal", "appeals"));
+    let objections = format!("open: {reports}, {appeals}");
     let finding = |wrong: Vec<String>, fine: String, what: &str| match wrong.len() {
         0 => Ok(fine),
         count => {
@@ -156,7 +157,7 @@ async fn effects(store: &dyn Store) -> Finding {
 
 async fn audit(store: &dyn Store) -> Finding {
     match verify_audit(store).await {
-        Ok(Ok(entries)) => Ok(format!("{} entries, as they were written", thousands(entries))),
+        Ok(Ok(entries)) => Ok(format!("{}, unchanged", counted(entries, "entry", "entries"))),
         Ok(Err(fault)) => Err(fault.to_string()),
         Err(error) => Err(error.to_string()),
     }

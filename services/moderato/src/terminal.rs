@@ -148,6 +148,11 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// A number of things: `1 comment`, `2,048 comments`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
 /// A number with thousands separated: `12,345`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();

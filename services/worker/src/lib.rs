@@ -77,7 +77,7 @@ pub struct WorkerOptions {
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { batch_items: 512, batches_in_flight: 3, prefetch: 128 }
+        Self { batch_items: 1_000, batches_in_flight: 3, prefetch: 128 }
     }
 }
 

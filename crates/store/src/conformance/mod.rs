@@ -20,6 +20,7 @@ mod reporting;
 mod reviewing;
 mod rule_effects;
 mod rule_sets;
+mod surroundings;
 mod tenants;
 mod withdrawing;
 
@@ -61,23 +62,23 @@ const CASES: &[(&str, Run)] = cases![
     reviewing::every_comment_waits_in_the_queue_of_its_standing,
     reviewing::queues_are_ordered_by_priority_then_age_and_stay_stable,
     reviewing::filters_narrow_a_queue_and_its_count,
-    reviewing::a_bulk_decision_applies_what_it_can_once,
-    reviewing::a_decision_about_what_changed_meanwhile_is_refused,
-    reviewing::an_id_stands_for_one_decision_also_of_two_at_once,
-    reviewing::what_a_decision_comes_to_can_be_foreseen,
-    reviewing::decisions_are_found_by_id_and_by_comment,
-    reviewing::undo_restores_what_was,
-    reviewing::an_undo_is_refused_whole,
+    deciding::a_bulk_decision_applies_what_it_can_once,
+    deciding::a_decision_about_what_changed_meanwhile_is_refused,
+    deciding::an_id_stands_for_one_decision_also_of_two_at_once,
+    deciding::what_a_decision_comes_to_can_be_foreseen,
+    deciding::decisions_are_found_by_id_and_by_comment,
+    deciding::undo_restores_what_was,
+    deciding::an_undo_is_refused_whole,
     reviewing::a_claim_is_a_lease,
-    reviewing::of_fifty_who_decide_at_once_one_does,
-    reviewing::decisions_are_listed_newest_first_in_pages,
-    reviewing::a_campaign_is_the_same_text_and_its_variants,
-    reviewing::a_conversation_is_shown_around_a_comment,
-    reviewing::an_authors_history_is_shown,
-    reviewing::notes_are_kept_in_order,
-    reviewing::sanctions_reach_the_directory_and_expire,
+    deciding::of_fifty_who_decide_at_once_one_does,
+    deciding::decisions_are_listed_newest_first_in_pages,
+    surroundings::a_campaign_is_the_same_text_and_its_variants,
+    surroundings::a_conversation_is_shown_around_a_comment,
+    surroundings::an_authors_history_is_shown,
+    surroundings::notes_are_kept_in_order,
+    surroundings::sanctions_reach_the_directory_and_expire,
     reviewing::filters_are_somebodys_or_everybodys,
-    reviewing::only_what_stands_counts_for_rules,
+    deciding::only_what_stands_counts_for_rules,
     auditing::what_moderators_do_is_in_the_log,
     auditing::entries_of_many_at_once_form_one_chain,
     withdrawing::a_withdrawn_comment_is_gone_for_readers,
