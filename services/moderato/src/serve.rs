@@ -407,6 +407,7 @@ impl Process {
                 batch_items: limits.batch,
                 batches_in_flight: limits.batches_in_flight,
                 prefetch: limits.prefetch,
+                ..WorkerOptions::default()
             },
         }
     }
