@@ -132,7 +132,7 @@ async fn a_file_that_cannot_be_written_is_unavailable() {
 async fn a_lock_that_another_process_keeps_is_unavailable_until_it_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("m.db");
-    let options = SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::default() };
+    let options = SqliteOptions { busy_timeout: Duration::from_millis(300), ..SqliteOptions::default() };
     let file = SqliteFile::open(&path, options).await.unwrap();
 
     let other = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
