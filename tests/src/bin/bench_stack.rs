@@ -62,9 +62,8 @@ async fn bench_distributed(further: &[String]) -> anyhow::Result<bool> {
     println!("== distributed: RabbitMQ, PostgreSQL, one process per role\n");
     let (broker, database) = tokio::join!(rabbitmq::Server::start(), postgres::Server::start_with(POSTGRES));
     let database_url = database.database_url("moderato").await;
-    let settings = limits();
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let deployment = Deployment::distributed_with(&broker.url(), &database_url, &settings).await;
+    let limits = limits();
+    let deployment = Deployment::distributed_with(&broker.url(), &database_url, &borrowed(&limits)).await;
     let pids = [("rabbitmq", beam(&broker).await?), ("postgresql", postmaster(database.port())?)];
     bench(&deployment, &pids, &[], further).await
 }
@@ -78,9 +77,8 @@ async fn bench_embedded(further: &[String]) -> anyhow::Result<bool> {
     }
     starts.sort_unstable();
     println!("start on an empty folder to first acknowledged comment: {starts:.0?}, sorted\n");
-    let settings = limits();
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let deployment = Deployment::embedded_with(&settings).await;
+    let limits = limits();
+    let deployment = Deployment::embedded_with(&borrowed(&limits)).await;
     let folder = deployment.data_dir();
     let folder = folder.to_str().context("a folder in UTF-8")?;
     bench(&deployment, &[], &["--sqlite", folder], further).await
@@ -91,6 +89,10 @@ fn limits() -> Vec<(String, String)> {
     let is_limit =
         |name: &str| ["MODERATO_INGEST_", "MODERATO_WORKER_"].iter().any(|of| name.starts_with(of));
     std::env::vars().filter(|(name, _)| is_limit(name)).collect()
+}
+
+fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {
+    settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// Runs the load tool to its end; whether it succeeded.
