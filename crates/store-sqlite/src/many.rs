@@ -86,7 +86,8 @@ mod tests {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::query("CREATE TABLE t (a INTEGER NOT NULL, b TEXT)").execute(&mut connection).await.unwrap();
         let mut statements = std::collections::HashSet::new();
-        for rows in 1..=ROWS_AT_ONCE {
+        // Downwards, too: nothing may be left of the values of a longer one.
+        for rows in (1..=ROWS_AT_ONCE).chain((1..=ROWS_AT_ONCE).rev()) {
             let rows: Vec<usize> = (0..rows).collect();
             let bind = |row: &usize, values: &mut Values<'_>| {
                 values.bind(*row as i64).bind(None::<&str>);
