@@ -59,9 +59,11 @@ async fn values_that_make_no_sense_are_refused_where_they_stand() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn contradictions_are_warned_about_and_do_not_stop_the_start() {
-    let settings = [("MODERATO_WORKER_PREFETCH", "10"), ("MODERATO_INGEST_STREAM_IN_FLIGHT", "8")];
-    let warnings =
-        ["worker.prefetch 10 is smaller than worker.batch 256", "ingest.stream_in_flight 8 is smaller"];
+    let settings = [("MODERATO_WORKER_PREFETCH", "1"), ("MODERATO_INGEST_STREAM_IN_FLIGHT", "8")];
+    let warnings = [
+        "worker.prefetch 1 messages of ingest.group_items 256 are fewer than worker.batch 640",
+        "ingest.stream_in_flight 8 is smaller",
+    ];
     let deployment = Deployment::embedded_with(&settings).await;
     let log = deployment.log_text("all");
     let checked = deployment.cli_ok(&["config", "check"]).await;
