@@ -128,7 +128,7 @@ async fn what_waits_is_claimed_decided_and_taken_back(deployment: &Deployment) {
     // The operator's checks agree.
     deployment.cli_ok(&["audit", "verify"]).await;
     let checked = deployment.cli_ok(&["doctor"]).await;
-    assert!(checked.contains("1 comments, 1 pending"), "{checked}");
+    assert!(checked.contains("1 comment, 1 pending"), "{checked}");
 }
 
 async fn of_fifty_moderators_none_decides_what_another_did(deployment: &Deployment) {
