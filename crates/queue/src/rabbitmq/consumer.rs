@@ -112,10 +112,8 @@ impl RabbitConsumer {
                 State::Up(session) => session.clone(),
                 State::Down(_) | State::Misfit(_) | State::Closed => return None,
             };
-            let opened = Attached::open(&session, self.link.topology.work(), self.options).await;
-            // Not before: whoever stops waiting in there and comes back must find this session to be news.
             self.generation = session.generation;
-            match opened {
+            match Attached::open(&session, self.link.topology.work(), self.options).await {
                 Ok(attached) => {
                     info!(queue.session = session.generation, "the consumer is attached again");
                     self.attached = Some(attached);
