@@ -407,7 +407,6 @@ impl Process {
                 batch_items: limits.batch,
                 batches_in_flight: limits.batches_in_flight,
                 prefetch: limits.prefetch,
-                ..WorkerOptions::default()
             },
         }
     }

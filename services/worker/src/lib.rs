@@ -25,7 +25,7 @@ use moderato_domain::facts::RECENT_WINDOW;
 use moderato_domain::{Clock, Timestamp};
 use moderato_engine::ActiveRules;
 use moderato_facts::Collector;
-use moderato_queue::{ConsumeOptions, Consumer, Delivery, Queue};
+use moderato_queue::{ConsumeOptions, Consumer, Queue};
 use moderato_runtime::health::Readiness;
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
@@ -71,17 +71,13 @@ pub struct WorkerOptions {
     /// disk, others keep the store busy. Each holds memory. (Measured: three of 1,000 and four of 640
     /// comments do the same per second, and the worker takes 134 and 113 MiB.)
     pub batches_in_flight: usize,
-    /// Submissions that are worth a batch beside those in flight; fewer wait for one of these, so that
-    /// batches are not small when the machine is busy. (Measured at 8,300 comments a second: with 64 a
-    /// verdict takes 31 to 42 ms at the median, with 200 62 ms.)
-    pub worth_beside: usize,
     /// Messages held without acknowledgement.
     pub prefetch: u16,
 }
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { batch_items: 640, batches_in_flight: 4, worth_beside: 64, prefetch: 128 }
+        Self { batch_items: 640, batches_in_flight: 4, prefetch: 128 }
     }
 }
 
@@ -103,34 +99,23 @@ pub async fn run(deps: WorkerDeps) {
     let tallies = tokio::spawn(Arc::clone(&worker).report_tally(ended));
     let forgetting = tokio::spawn(forget_old(Arc::clone(&worker.deps.store), Arc::clone(&worker.deps.clock)));
     let permits = Arc::new(Semaphore::new(options.batches_in_flight));
-    let worth = options.worth_beside.min(options.batch_items);
     let mut batches = JoinSet::new();
 
     loop {
         // A batch that waits for the store keeps its permit: a broken store pauses the worker here.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-        let mut batch: Vec<Delivery> = Vec::new();
-        let mut items = 0;
-        // Beside batches in hand, a small one waits until one of them is done: meanwhile it grows.
-        while items < worth && (items == 0 || !batches.is_empty()) {
-            let more = tokio::select! {
-                biased;
-                () = worker.deps.shutdown.requested() => None,
-                Some(_) = batches.join_next() => continue,
-                more = consumer.next_batch(options.batch_items - items) => more,
-            };
-            let Some(more) = more else { break };
-            items += more.iter().map(|delivery| delivery.envelope.items as usize).sum::<usize>();
-            batch.extend(more);
-        }
-        if batch.is_empty() {
-            break;
-        }
+        let batch = tokio::select! {
+            biased;
+            () = worker.deps.shutdown.requested() => break,
+            batch = consumer.next_batch(options.batch_items) => batch,
+        };
+        let Some(batch) = batch else { break };
         let worker = Arc::clone(&worker);
         batches.spawn(async move {
             worker.evaluate(batch).await;
             drop(permit);
         });
+        while batches.try_join_next().is_some() {}
     }
 
     consumer.stop().await;
