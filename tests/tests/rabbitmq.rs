@@ -107,6 +107,29 @@ async fn nothing_that_was_confirmed_is_lost_when_connections_are_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_waiting_while_the_consumer_attaches_again_gets_the_message_later() {
+    let server = rabbitmq::shared().await;
+    let proxy = ChaosProxy::start(server.port()).await;
+    let queue = connect(&proxy.through(&server.fresh_vhost().await)).await;
+    let mut consumer = queue.consume(ConsumeOptions { prefetch: 10 }).await.expect("a consumer attaches");
+    proxy.cut();
+    let rebuilt = async || (consumer.session_rebuilds() > 0).then_some(());
+    eventually("another session", DEADLINE, rebuilt).await;
+    ready(&queue).await;
+    queue.publish(Route::Work, message(1)).await.expect("the new session works");
+    // From far too short for the three round trips of attaching on.
+    let mut patience = Duration::from_micros(100);
+    let batch = loop {
+        if let Ok(batch) = timeout(patience, consumer.next_batch(1)).await {
+            break batch.expect("not stopped");
+        }
+        patience *= 2;
+        assert!(patience < DEADLINE, "the consumer never attached again");
+    };
+    assert_eq!(number_of(&batch[0].envelope), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_does_not_answer_makes_publishes_ambiguous_in_time() {
     let server = rabbitmq::shared().await;
     let proxy = ChaosProxy::start(server.port()).await;

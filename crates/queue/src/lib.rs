@@ -148,6 +148,8 @@ pub trait Consumer: Send {
     /// Waits for work, then takes what is there without waiting further: between 1 message and as
     /// many as hold about `max_items` submissions (see [`Envelope::items`]). `None` after
     /// [`stop`](Self::stop), when everything taken has been handed out.
+    ///
+    /// Cancel safe: whoever stops waiting gets the same messages from a later call.
     async fn next_batch(&mut self, max_items: usize) -> Option<Vec<Delivery>>;
 
     /// Takes no more from the queue; what was prefetched but not handed out goes back.

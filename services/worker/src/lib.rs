@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `evaluate` | the steps of one batch, in order |
+//! | `gather` | the next batch; a small one grows while others are in hand |
 //! | `unpack` | deliveries into submissions; what is no work becomes a dead letter |
 //! | `judge` | facts in, evaluation out; a panic becomes REVIEW |
 //! | `commit` | one transaction; waits while the store is away |
@@ -13,6 +14,7 @@
 
 mod commit;
 mod evaluate;
+mod gather;
 mod in_hand;
 mod judge;
 mod tally;
@@ -30,7 +32,7 @@ use moderato_runtime::health::Readiness;
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::shutdown::{DRAIN_LIMIT, Shutdown};
 use moderato_store::{Directory, Store};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::in_hand::InHand;
@@ -98,24 +100,17 @@ pub async fn run(deps: WorkerDeps) {
     let (counting, ended) = oneshot::channel();
     let tallies = tokio::spawn(Arc::clone(&worker).report_tally(ended));
     let forgetting = tokio::spawn(forget_old(Arc::clone(&worker.deps.store), Arc::clone(&worker.deps.clock)));
-    let permits = Arc::new(Semaphore::new(options.batches_in_flight));
     let mut batches = JoinSet::new();
 
     loop {
-        // A batch that waits for the store keeps its permit: a broken store pauses the worker here.
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
         let batch = tokio::select! {
             biased;
             () = worker.deps.shutdown.requested() => break,
-            batch = consumer.next_batch(options.batch_items) => batch,
+            batch = gather::next_batch(consumer.as_mut(), &mut batches, &options) => batch,
         };
         let Some(batch) = batch else { break };
         let worker = Arc::clone(&worker);
-        batches.spawn(async move {
-            worker.evaluate(batch).await;
-            drop(permit);
-        });
-        while batches.try_join_next().is_some() {}
+        batches.spawn(async move { worker.evaluate(batch).await });
     }
 
     consumer.stop().await;

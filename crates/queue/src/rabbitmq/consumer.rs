@@ -13,6 +13,7 @@ use lapin::options::{
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, Channel};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -31,9 +32,7 @@ pub(super) struct RabbitConsumer {
     link: Arc<Link>,
     state: watch::Receiver<State>,
     options: ConsumeOptions,
-    attached: Option<Attached>,
-    /// The last session that it attached to, or tried to.
-    generation: u64,
+    attachment: Attachment,
     /// Sessions that there had been when it started.
     sessions_before: u64,
     /// Received but not handed out: it did not fit into the last batch.
@@ -41,7 +40,18 @@ pub(super) struct RabbitConsumer {
     stopped: bool,
 }
 
+enum Attachment {
+    Attached(Attached),
+    /// A task of its own: whoever waits for a batch may stop at any time, and a consumer that was
+    /// attached by half would hold messages that nobody is given.
+    Attaching(JoinHandle<Option<Attached>>),
+    /// The queue is closed for good.
+    Over,
+}
+
 struct Attached {
+    /// The session that it belongs to.
+    generation: u64,
     /// Shared with the deliveries: it must stay open as long as one of them can be settled.
     channel: Arc<Channel>,
     stream: lapin::Consumer,
@@ -54,8 +64,7 @@ impl RabbitConsumer {
         Ok(Self {
             state: link.state.clone(),
             sessions_before: link.sessions.load(Ordering::Relaxed),
-            generation: session.generation,
-            attached: Some(attached),
+            attachment: Attachment::Attached(attached),
             held: VecDeque::new(),
             stopped: false,
             link,
@@ -67,11 +76,18 @@ impl RabbitConsumer {
     /// good. Dropping the future loses nothing.
     async fn receive(&mut self) -> Option<Delivery> {
         loop {
-            let Some(attached) = &mut self.attached else {
-                self.reattach().await?;
-                continue;
+            let attached = match &mut self.attachment {
+                Attachment::Attached(attached) => attached,
+                Attachment::Attaching(attaching) => {
+                    self.attachment = match attaching.await.ok().flatten() {
+                        Some(attached) => Attachment::Attached(attached),
+                        None => Attachment::Over,
+                    };
+                    continue;
+                }
+                Attachment::Over => return None,
             };
-            let generation = self.generation;
+            let generation = attached.generation;
             let session_ended = self
                 .state
                 .wait_for(|state| !matches!(state, State::Up(session) if session.generation == generation));
@@ -79,49 +95,31 @@ impl RabbitConsumer {
                 biased;
                 next = attached.stream.next() => match next {
                     Some(Ok(delivery)) => return Some(attached.take(delivery)),
-                    ended => self.lost(&why_ended(ended)),
+                    ended => self.lost(generation, &why_ended(ended)),
                 },
-                () = session_ended.map(|_| ()) => self.attached = None,
+                () = session_ended.map(|_| ()) => self.reattach(generation),
             }
         }
     }
 
     /// The stream ended while the session did not know: the queue may be gone, so the topology must
     /// be declared again.
-    fn lost(&mut self, why: &str) {
-        self.attached = None;
+    fn lost(&mut self, generation: u64, why: &str) {
         if let Ok(session) = self.link.session()
-            && session.generation == self.generation
+            && session.generation == generation
         {
             self.link.report(&session, why);
         }
+        self.reattach(generation);
     }
 
-    /// Waits for another session and attaches to it.
-    async fn reattach(&mut self) -> Option<()> {
+    /// Starts to attach to the session that follows `last`.
+    fn reattach(&mut self, last: u64) {
         // What is held belonged to the old session: the broker has it back.
         self.held.clear();
-        loop {
-            let last = self.generation;
-            let news = |state: &State| match state {
-                State::Up(session) => session.generation != last,
-                State::Closed => true,
-                State::Down(_) | State::Misfit(_) => false,
-            };
-            let session = match &*self.state.wait_for(news).await.ok()? {
-                State::Up(session) => session.clone(),
-                State::Down(_) | State::Misfit(_) | State::Closed => return None,
-            };
-            self.generation = session.generation;
-            match Attached::open(&session, self.link.topology.work(), self.options).await {
-                Ok(attached) => {
-                    info!(queue.session = session.generation, "the consumer is attached again");
-                    self.attached = Some(attached);
-                    return Some(());
-                }
-                Err(error) => self.link.report(&session, &error.to_string()),
-            }
-        }
+        let (link, state) = (self.link.clone(), self.state.clone());
+        let attaching = tokio::spawn(Attached::to_another(link, state, self.options, last));
+        self.attachment = Attachment::Attaching(attaching);
     }
 
     /// What is there now, without waiting.
@@ -129,11 +127,12 @@ impl RabbitConsumer {
         if let Some(delivery) = self.held.pop_front() {
             return Some(delivery);
         }
-        let attached = self.attached.as_mut()?;
+        let Attachment::Attached(attached) = &mut self.attachment else { return None };
         match attached.stream.next().now_or_never()? {
             Some(Ok(delivery)) => Some(attached.take(delivery)),
             ended => {
-                self.lost(&why_ended(ended));
+                let generation = attached.generation;
+                self.lost(generation, &why_ended(ended));
                 None
             }
         }
@@ -170,9 +169,22 @@ impl Consumer for RabbitConsumer {
             // If it fails, the channel is gone and the broker has it back.
             let _ = delivery.requeue().await;
         }
-        if let Some(attached) = self.attached.take()
-            && timeout(STOP, attached.give_back()).await.is_err()
-        {
+        let attachment = std::mem::replace(&mut self.attachment, Attachment::Over);
+        let no_session = self.link.session().is_err();
+        let giving_back = async {
+            match attachment {
+                Attachment::Attached(attached) => attached.give_back().await,
+                // It has opened nothing.
+                Attachment::Attaching(attaching) if no_session => attaching.abort(),
+                Attachment::Attaching(attaching) => {
+                    if let Ok(Some(attached)) = attaching.await {
+                        attached.give_back().await;
+                    }
+                }
+                Attachment::Over => {}
+            }
+        };
+        if timeout(STOP, giving_back).await.is_err() {
             warn!(
                 "the consumer did not stop in time; the broker takes back what it holds when the connection ends"
             );
@@ -192,7 +204,36 @@ impl Attached {
         answer(channel.basic_qos(options.prefetch, BasicQosOptions::default())).await?;
         let (tag, consume) = (ShortString::default(), BasicConsumeOptions::default());
         let stream = answer(channel.basic_consume(short(queue), tag, consume, FieldTable::default())).await?;
-        Ok(Self { channel: Arc::new(channel), stream })
+        Ok(Self { generation: session.generation, channel: Arc::new(channel), stream })
+    }
+
+    /// Waits for another session than `last`, or the one after it, and attaches. `None` when the queue
+    /// is closed for good.
+    async fn to_another(
+        link: Arc<Link>,
+        mut state: watch::Receiver<State>,
+        options: ConsumeOptions,
+        mut last: u64,
+    ) -> Option<Self> {
+        loop {
+            let news = |state: &State| match state {
+                State::Up(session) => session.generation != last,
+                State::Closed => true,
+                State::Down(_) | State::Misfit(_) => false,
+            };
+            let session = match &*state.wait_for(news).await.ok()? {
+                State::Up(session) => session.clone(),
+                State::Down(_) | State::Misfit(_) | State::Closed => return None,
+            };
+            last = session.generation;
+            match Self::open(&session, link.topology.work(), options).await {
+                Ok(attached) => {
+                    info!(queue.session = last, "the consumer is attached again");
+                    return Some(attached);
+                }
+                Err(error) => link.report(&session, &error.to_string()),
+            }
+        }
     }
 
     fn take(&self, delivery: lapin::message::Delivery) -> Delivery {
