@@ -277,7 +277,7 @@ impl Default for Worker {
     fn default() -> Self {
         // From about 200 rows a statement on, the cost of a row is nearly flat on both backends; what a
         // transaction costs besides is shared by more. Held messages take 16 MiB at most.
-        Self { batch: 640, batches_in_flight: 4, prefetch: 128 }
+        Self { batch: 512, batches_in_flight: 4, prefetch: 128 }
     }
 }
 

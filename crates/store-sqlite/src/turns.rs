@@ -156,6 +156,13 @@ mod tests {
         sqlx::query("INSERT INTO t VALUES (?)").bind(x).execute(&mut **turn).await.unwrap();
     }
 
+    /// Adds 1, and commits when the others are in line.
+    async fn add_first(mut turn: Turn) -> sqlx::Result<()> {
+        add(&mut turn, 1).await;
+        tokio::task::yield_now().await;
+        turn.commit().await
+    }
+
     async fn stored(database: &Database) -> Vec<i64> {
         sqlx::query_scalar("SELECT x FROM t ORDER BY x").fetch_all(database.readers()).await.unwrap()
     }
@@ -164,13 +171,7 @@ mod tests {
     async fn who_comes_next_commits_for_both() {
         let folder = tempfile::tempdir().unwrap();
         let database = with_table(folder.path().join("m.db")).await;
-        let mut first = database.write_together().await.unwrap();
-        let first = async {
-            add(&mut first, 1).await;
-            // Until the others are in line.
-            tokio::task::yield_now().await;
-            first.commit().await
-        };
+        let first = add_first(database.write_together().await.unwrap());
         let second = async {
             let mut second = database.write_together().await.unwrap();
             assert!(stored(&database).await.is_empty(), "the first one waits");
@@ -186,13 +187,7 @@ mod tests {
     async fn who_fails_takes_those_before_along_and_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         let database = with_table(folder.path().join("m.db")).await;
-        let mut first = database.write_together().await.unwrap();
-        let first = async {
-            add(&mut first, 1).await;
-            // Until the others are in line.
-            tokio::task::yield_now().await;
-            first.commit().await
-        };
+        let first = add_first(database.write_together().await.unwrap());
         let second = async {
             let mut second = database.write_together().await.unwrap();
             add(&mut second, 2).await;

@@ -61,8 +61,7 @@ mod tests {
     impl Consumer for Messages {
         async fn next_batch(&mut self, _: usize) -> Option<Vec<Delivery>> {
             let items = self.0.recv().await?;
-            let envelope =
-                Envelope::submissions(Uuid::nil(), items, Timestamp::from_millis(0), Bytes::new());
+            let envelope = Envelope::submissions(Uuid::nil(), items, Timestamp::from_millis(0), Bytes::new());
             Some(vec![Delivery::new(envelope, 0, Box::new(Nowhere))])
         }
         async fn stop(&mut self) {}

@@ -61,7 +61,7 @@ async fn values_that_make_no_sense_are_refused_where_they_stand() {
 async fn contradictions_are_warned_about_and_do_not_stop_the_start() {
     let settings = [("MODERATO_WORKER_PREFETCH", "1"), ("MODERATO_INGEST_STREAM_IN_FLIGHT", "8")];
     let warnings = [
-        "worker.prefetch 1 messages of ingest.group_items 256 are fewer than worker.batch 640",
+        "worker.prefetch 1 messages of ingest.group_items 256 are fewer than worker.batch 512",
         "ingest.stream_in_flight 8 is smaller",
     ];
     let deployment = Deployment::embedded_with(&settings).await;

@@ -5,7 +5,8 @@
 //! ```
 //! The full-speed runs say how many verdicts a second there are; the limits around them, measured on
 //! the same broker and database minutes apart, say how much of the possible that is; the half-speed
-//! runs say how long a comment takes when the installation is busy but not overrun.
+//! runs, after a few seconds that do not count, say how long a comment takes when the installation is
+//! busy but not overrun.
 //!
 //! | module | what it does |
 //! |---|---|

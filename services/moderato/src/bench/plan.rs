@@ -21,6 +21,10 @@ use super::{Mode, broker_limit, insert_limit, print};
 /// Connections, caches and compiled statements before the first measurement.
 const WARM_UP: Amount = Amount { comments: 20_000, time: Duration::from_secs(3) };
 
+/// Before a run at a fixed rate. The limits before it end with a checkpoint of the whole server, when
+/// their scratch database is dropped: what that costs is not the pipeline's.
+const LEAD_IN: Amount = Amount { comments: u64::MAX, time: Duration::from_secs(3) };
+
 /// One caller alone.
 const ALONE: Amount = Amount { comments: 2_000, time: Duration::from_secs(5) };
 /// Of those, how many go on to wait for the verdict: one in so many.
@@ -92,12 +96,11 @@ impl Plan {
         let full = self.full_speed().await?;
         if self.args.half && self.args.rate.is_none() {
             for (mode, verdicts) in &full {
-                let load = self.load(
-                    &format!("{} at half", mode.as_str()),
-                    *mode,
-                    Pace::Rate(verdicts / 2.0),
-                    self.args.amount(),
-                );
+                let pace = Pace::Rate(verdicts / 2.0);
+                let lead_in = self.load(&format!("{} lead-in", mode.as_str()), *mode, pace, LEAD_IN);
+                self.execute(&lead_in).await?;
+                let name = format!("{} at half", mode.as_str());
+                let load = self.load(&name, *mode, pace, self.args.amount());
                 self.execute_and_keep(&load).await?;
             }
         }
