@@ -103,13 +103,9 @@ pub async fn run(deps: WorkerDeps) {
     let forgetting = tokio::spawn(forget_old(Arc::clone(&worker.deps.store), Arc::clone(&worker.deps.clock)));
     let mut batches = JoinSet::new();
 
-    loop {
-        let batch = tokio::select! {
-            biased;
-            () = worker.deps.shutdown.requested() => break,
-            batch = gather::next_batch(consumer.as_mut(), &mut batches, &options) => batch,
-        };
-        let Some(batch) = batch else { break };
+    while let Some(batch) =
+        gather::next_batch(consumer.as_mut(), &mut batches, &options, &worker.deps.shutdown).await
+    {
         let worker = Arc::clone(&worker);
         batches.spawn(async move { worker.evaluate(batch).await });
     }

@@ -13,9 +13,9 @@ use lapin::options::{
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Acker, Channel};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::rabbitmq::session::{Session, State, answer};
 use crate::rabbitmq::topology::short;
@@ -43,8 +43,9 @@ pub(super) struct RabbitConsumer {
 enum Attachment {
     Attached(Attached),
     /// A task of its own: whoever waits for a batch may stop at any time, and a consumer that was
-    /// attached by half would hold messages that nobody is given.
-    Attaching(JoinHandle<Option<Attached>>),
+    /// attached by half would hold messages that nobody is given. A set of one, which ends with the
+    /// consumer.
+    Attaching(JoinSet<Option<Attached>>),
     /// The queue is closed for good.
     Over,
 }
@@ -79,9 +80,13 @@ impl RabbitConsumer {
             let attached = match &mut self.attachment {
                 Attachment::Attached(attached) => attached,
                 Attachment::Attaching(attaching) => {
-                    self.attachment = match attaching.await.ok().flatten() {
-                        Some(attached) => Attachment::Attached(attached),
-                        None => Attachment::Over,
+                    self.attachment = match attaching.join_next().await {
+                        Some(Ok(Some(attached))) => Attachment::Attached(attached),
+                        Some(Ok(None)) | None => Attachment::Over,
+                        Some(Err(error)) => {
+                            error!(%error, "the consumer cannot attach again");
+                            Attachment::Over
+                        }
                     };
                     continue;
                 }
@@ -118,7 +123,8 @@ impl RabbitConsumer {
         // What is held belonged to the old session: the broker has it back.
         self.held.clear();
         let (link, state) = (self.link.clone(), self.state.clone());
-        let attaching = tokio::spawn(Attached::to_another(link, state, self.options, last));
+        let mut attaching = JoinSet::new();
+        attaching.spawn(Attached::to_another(link, state, self.options, last));
         self.attachment = Attachment::Attaching(attaching);
     }
 
@@ -169,22 +175,11 @@ impl Consumer for RabbitConsumer {
             // If it fails, the channel is gone and the broker has it back.
             let _ = delivery.requeue().await;
         }
-        let attachment = std::mem::replace(&mut self.attachment, Attachment::Over);
-        let no_session = self.link.session().is_err();
-        let giving_back = async {
-            match attachment {
-                Attachment::Attached(attached) => attached.give_back().await,
-                // It has opened nothing.
-                Attachment::Attaching(attaching) if no_session => attaching.abort(),
-                Attachment::Attaching(attaching) => {
-                    if let Ok(Some(attached)) = attaching.await {
-                        attached.give_back().await;
-                    }
-                }
-                Attachment::Over => {}
-            }
-        };
-        if timeout(STOP, giving_back).await.is_err() {
+        // One that is being attached ends here; what the broker has sent to it, it has back when the
+        // channel ends.
+        if let Attachment::Attached(attached) = std::mem::replace(&mut self.attachment, Attachment::Over)
+            && timeout(STOP, attached.give_back()).await.is_err()
+        {
             warn!(
                 "the consumer did not stop in time; the broker takes back what it holds when the connection ends"
             );
@@ -207,8 +202,8 @@ impl Attached {
         Ok(Self { generation: session.generation, channel: Arc::new(channel), stream })
     }
 
-    /// Waits for another session than `last`, or the one after it, and attaches. `None` when the queue
-    /// is closed for good.
+    /// Attaches to the session after `last`; if that fails, to the one after it. `None` when the queue is
+    /// closed for good.
     async fn to_another(
         link: Arc<Link>,
         mut state: watch::Receiver<State>,

@@ -21,7 +21,7 @@ use super::{Mode, broker_limit, insert_limit, print};
 /// Connections, caches and compiled statements before the first measurement.
 const WARM_UP: Amount = Amount { comments: 20_000, time: Duration::from_secs(3) };
 
-/// Before a run at a fixed rate. The limits before it end with a checkpoint of the whole server, when
+/// Before a run at half speed. The limits before it end with a checkpoint of the whole server, when
 /// their scratch database is dropped: what that costs is not the pipeline's.
 const LEAD_IN: Amount = Amount { comments: u64::MAX, time: Duration::from_secs(3) };
 
