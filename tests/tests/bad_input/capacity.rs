@@ -20,14 +20,34 @@ const MAX_MESSAGES: (&str, &str) = ("MODERATO_QUEUE_MAX_MESSAGES", "5");
 /// more in than it is asked to.
 const ATTEMPTS: usize = 200;
 
-/// Submits until a call is refused: what was accepted, by request id, and the refusal.
-async fn fill(deployment: &Deployment, prefix: &str, body: &str) -> (BTreeMap<String, String>, Status) {
+/// What was let in before there was no more room.
+struct Filled {
+    /// The names of what was accepted, by request id.
+    taken: BTreeMap<String, String>,
+    /// The request id of what was refused, and how.
+    refused: (String, Status),
+}
+
+/// Submits until a call is refused, also when it is repeated `times` in all. A call that shares a commit with
+/// a worker's batch may be refused for the batch, and would have room alone.
+async fn fill(deployment: &Deployment, prefix: &str, body: &str, times: usize) -> Filled {
     let mut taken = BTreeMap::new();
     for number in 0..ATTEMPTS {
         let request_id = format!("{prefix}-{number}");
-        match deployment.ingest().submit_comment(submission(&request_id, "post-1", body)).await {
-            Ok(accepted) => _ = taken.insert(request_id, accepted.into_inner().name),
-            Err(status) => return (taken, status),
+        let mut refusals = 0;
+        loop {
+            match deployment.ingest().submit_comment(submission(&request_id, "post-1", body)).await {
+                Ok(accepted) => {
+                    taken.insert(request_id, accepted.into_inner().name);
+                    break;
+                }
+                Err(status) => {
+                    refusals += 1;
+                    if refusals == times {
+                        return Filled { taken, refused: (request_id, status) };
+                    }
+                }
+            }
         }
     }
     panic!("nothing was refused in {ATTEMPTS} submissions");
@@ -35,7 +55,7 @@ async fn fill(deployment: &Deployment, prefix: &str, body: &str) -> (BTreeMap<St
 
 async fn a_full_queue_refuses_until_a_worker_makes_room(deployment: &Deployment) {
     deployment.terminate("worker").await;
-    let (taken, status) = fill(deployment, "full", "One of many, thank you.").await;
+    let Filled { taken, refused: (_, status) } = fill(deployment, "full", "One of many, thank you.", 1).await;
     assert!(taken.len() >= 5, "{} were let in", taken.len());
     let status = refused::<()>(Err(status), Code::ResourceExhausted, "QUEUE_FULL");
     let delay = status.get_details_retry_info().and_then(|retry| retry.retry_delay).expect("when to retry");
@@ -89,14 +109,9 @@ async fn a_full_disk_refuses_until_there_is_space_and_loses_nothing_that_was_ack
     let largest = sizes.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).max().expect("files");
     deployment.limit_file_size("all", Some(largest + 512 * 1024));
     let body = "A long comment about bread, thank you. ".repeat(200);
-    let (taken, status) = fill(&deployment, "disk", &body).await;
-    refused::<()>(Err(status), Code::Unavailable, "QUEUE_UNAVAILABLE");
-
     // Told again and again, in the same words; the process lives, and what is stored can be read.
-    for _ in 0..3 {
-        let again = deployment.ingest().submit_comment(submission("disk-again", "post-1", &body)).await;
-        refused(again, Code::Unavailable, "QUEUE_UNAVAILABLE");
-    }
+    let Filled { taken, refused: (no_room, status) } = fill(&deployment, "disk", &body, 4).await;
+    refused::<()>(Err(status), Code::Unavailable, "QUEUE_UNAVAILABLE");
     let (answers, _) =
         answers(deployment.ingest().submit_comments(tokio_stream::iter([item("s", &body)])).await).await;
     refused_item(&answers[0], Code::Unavailable, "QUEUE_UNAVAILABLE");
@@ -109,7 +124,7 @@ async fn a_full_disk_refuses_until_there_is_space_and_loses_nothing_that_was_ack
     }
     deployment.until_ready("all").await;
     let again = eventually("it is taken", DEADLINE, async || {
-        deployment.ingest().submit_comment(submission("disk-again", "post-1", &body)).await.ok()
+        deployment.ingest().submit_comment(submission(&no_room, "post-1", &body)).await.ok()
     });
     verdict(&deployment, &again.await.into_inner().name, 1).await;
 
