@@ -44,6 +44,31 @@ pub(super) async fn every_change_leaves_one_event(case: Case) {
     assert!(events.is_sorted_by(|a, b| a.cursor < b.cursor));
 }
 
+pub(super) async fn a_batch_of_any_size_leaves_its_events_in_its_order(case: Case) {
+    let mut seen = EventCursor::default();
+    for (batch, size) in [1, 20, 300].into_iter().enumerate() {
+        let id = |number: usize| format!("{batch}-{number}");
+        let draft = |number| case.draft(&id(number)).thread("t").state(State::Spam).action(Action::Reject);
+        case.record((0..size).map(|number| draft(number).at(number as i64))).await;
+        let events = case.events(seen, size).await;
+        assert_eq!(events.len(), size);
+        for (number, event) in events.iter().enumerate() {
+            let expected = Event {
+                cursor: event.cursor,
+                kind: EventKind::VerdictRecorded,
+                comment: case.name(&id(number)),
+                thread: thread("t"),
+                revision: revision(1),
+                action: Action::Reject,
+                state: State::Spam,
+                time: at(number as i64),
+            };
+            assert_eq!(*event, expected);
+        }
+        seen = events.last().expect("one at least").cursor;
+    }
+}
+
 pub(super) async fn the_head_is_followed_by_what_happens_next(case: Case) {
     case.record([case.draft("before")]).await;
     case.events(EventCursor::default(), 1).await;

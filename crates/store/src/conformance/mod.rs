@@ -102,6 +102,7 @@ const CASES: &[(&str, Run)] = cases![
     facts::a_verdict_keeps_the_facts_it_was_given_with,
     facts::circumstances_read_back_for_replays,
     events::every_change_leaves_one_event,
+    events::a_batch_of_any_size_leaves_its_events_in_its_order,
     events::the_head_is_followed_by_what_happens_next,
     events::a_follower_sees_every_event_exactly_once,
     events::a_hint_tells_that_the_log_grew,
