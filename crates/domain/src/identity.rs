@@ -109,12 +109,20 @@ impl TextFingerprint {
         }
         // One space behind every word, the last one, too, and none before the first.
         text.push(b' ');
-        let (mut kept, mut after_space) = (0, true);
-        for at in 0..text.len() {
-            let space = matches!(text[at], b' ' | b'\t'..=b'\r');
-            text[kept] = if space { b' ' } else { text[at] };
-            kept += usize::from(!(space && after_space));
-            after_space = space;
+        let (mut at, mut kept) = (0, 0);
+        while at < text.len() {
+            let before = if kept > 0 { text[kept - 1] } else { b' ' };
+            let settled = settled_length(before, &text[at..]);
+            text.copy_within(at..at + settled, kept);
+            (at, kept) = (at + settled, kept + settled);
+            let end = text.len().min(at + SETTLED_BLOCK);
+            for at in at..end {
+                let space = matches!(text[at], b' ' | b'\t'..=b'\r');
+                let after_space = kept == 0 || text[kept - 1] == b' ';
+                text[kept] = if space { b' ' } else { text[at] };
+                kept += usize::from(!(space && after_space));
+            }
+            at = end;
         }
         text.truncate(kept);
         let digest = Sha256::digest(&text);
@@ -132,6 +140,23 @@ impl TextFingerprint {
     pub const fn as_i64(self) -> i64 {
         self.0
     }
+}
+
+/// So many bytes at once are for the vector unit.
+const SETTLED_BLOCK: usize = 32;
+
+/// How many bytes of a text, in whole blocks, have no white space but single spaces between words.
+#[expect(clippy::needless_bitwise_bool, reason = "vectors have no branches")]
+fn settled_length(mut before: u8, text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<SETTLED_BLOCK>();
+    let mut is_settled = |block: &[u8; SETTLED_BLOCK]| {
+        let double = |before: u8, byte: u8| (before == b' ') & (byte == b' ');
+        let odd =
+            block.iter().fold(double(before, block[0]), |odd, byte| odd | (byte.wrapping_sub(b'\t') < 5));
+        before = block[SETTLED_BLOCK - 1];
+        !block.iter().zip(&block[1..]).fold(odd, |odd, (before, byte)| odd | double(*before, *byte))
+    };
+    blocks.iter().take_while(|block| is_settled(block)).count() * SETTLED_BLOCK
 }
 
 /// 64 bits that stand for an author, a network or a page in the log of recent comments.

@@ -66,7 +66,7 @@ pub(crate) const REPEATS: [FieldId; 5] = [
 pub fn sketch(body: &str) -> Option<TextSketch> {
     let text = folded(body);
     let mut words = Vec::new();
-    for_each_word(&text, |word| words.push(word));
+    for_each_word(&text, |word| words.push(&text[word]));
     TextSketch::of_words(words)
 }
 

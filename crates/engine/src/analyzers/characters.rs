@@ -7,7 +7,7 @@ use moderato_domain::Field;
 use super::{Analyzer, Context, Observed};
 use crate::rules::schema::{FieldId, FieldSet};
 use crate::text::chars::{
-    beyond_ascii, is_emoji, is_hiding, is_joiner, is_latin, is_latin_like, is_letter, is_mark,
+    beyond_ascii, count_bytes, is_emoji, is_hiding, is_joiner, is_latin, is_latin_like, is_letter, is_mark,
 };
 
 pub(crate) const ANALYZER: Analyzer = Analyzer {
@@ -47,15 +47,18 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
     let mut marks_start = 0;
     let mut most_marks = (0, 0..0);
     let mut before = ' ';
-    for (at, ch) in body.char_indices() {
+    let mut from = 0;
+    for (at, ch) in beyond_ascii(body) {
         let end = at + ch.len_utf8();
-        total += 1;
-        if ch.is_ascii() {
-            visible += usize::from(!ch.is_ascii_whitespace());
+        if from < at {
+            let plain = &body.as_bytes()[from..at];
+            total += plain.len();
+            visible += count_bytes(plain, |byte| !is_space(byte));
             marks = 0;
-            before = ch;
-            continue;
+            before = char::from(body.as_bytes()[at - 1]);
         }
+        from = end;
+        total += 1;
         if is_mark(ch) {
             if marks == 0 {
                 marks_start = at - if at == 0 { 0 } else { before.len_utf8() };
@@ -79,6 +82,9 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
             before = ch;
         }
     }
+    let plain = &body.as_bytes()[from..];
+    total += plain.len();
+    visible += count_bytes(plain, |byte| !is_space(byte));
     seen.set_count(FieldId::InvisibleCount, invisible);
     seen.set_share(FieldId::InvisibleShare, invisible, total);
     seen.set_count(FieldId::CombiningMaxRun, most_marks.0);
@@ -87,6 +93,12 @@ fn count(context: &Context<'_>, seen: &mut Observed<'_>) {
     }
     seen.set_count(FieldId::EmojiCount, emoji);
     seen.set_share(FieldId::EmojiShare, emoji, visible);
+}
+
+/// White space of ASCII, asked in a way that the vector unit can.
+#[expect(clippy::needless_bitwise_bool, reason = "vectors have no branches")]
+const fn is_space(byte: u8) -> bool {
+    (byte == b' ') | ((byte >= b'\t') & (byte <= b'\r') & (byte != 0x0B))
 }
 
 /// Words that mix scripts are seen in the folded view, where hidden characters do not part them.
@@ -101,7 +113,7 @@ fn mixed_words(context: &Context<'_>, seen: &mut Observed<'_>) {
 
 /// The words of a folded text that mix Latin with Cyrillic or Greek letters.
 pub(super) fn mixed_words_in(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let looked_at = if beyond_ascii(text).any(is_letter) { text } else { "" };
+    let looked_at = if beyond_ascii(text).any(|(_, ch)| is_letter(ch)) { text } else { "" };
     let ends = looked_at.char_indices().chain(std::iter::once((looked_at.len(), ' ')));
     let mut word = (0, false, false);
     ends.filter_map(move |(at, ch)| {

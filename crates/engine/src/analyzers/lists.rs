@@ -106,7 +106,7 @@ impl<'v> Layer<'v> {
     fn is_foreign(self, range: Range<usize>) -> bool {
         match self {
             Self::Folded(views) | Self::Skeleton(views, _) | Self::Reading(views, _) => {
-                !views.is_ascii() && views.is_foreign(self.origin(range))
+                views.is_accented() && views.has_accents(self.origin(range))
             }
             Self::Bare(_) => false,
         }

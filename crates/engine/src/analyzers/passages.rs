@@ -77,7 +77,7 @@ fn sentences(body: &str, seen: &mut Observed<'_>) {
         let mut to_somebody = 0;
         for_each_word(sentence, |word| {
             words += 1;
-            to_somebody += usize::from(is_second_person(word));
+            to_somebody += usize::from(is_second_person(&sentence[word]));
         });
         if words > 0 {
             all += 1;

@@ -24,13 +24,30 @@ pub(crate) const ANALYZER: Analyzer = Analyzer {
 fn run_length(context: &Context<'_>, seen: &mut Observed<'_>) {
     let text = context.body.folded();
     let longest = if text.is_ascii() {
-        longest_run(text.bytes().enumerate().map(|(at, byte)| (at, byte, 1)), b' ')
+        longest_run_of_ascii(text.as_bytes())
     } else {
         longest_run(text.char_indices().map(|(at, ch)| (at, ch, ch.len_utf8())), ' ')
     };
     seen.set_count(FieldId::RepetitionRun, longest.0);
     if longest.0 >= RUN_NOTED_MIN {
         seen.seen_at(FieldId::RepetitionRun, Field::Body, context.body.folded_origin(longest.1));
+    }
+}
+
+/// The same for ASCII, where nearly no text has a run of three, and the vector unit sees that at once.
+#[expect(clippy::needless_bitwise_bool, reason = "vectors have no branches")]
+fn longest_run_of_ascii(text: &[u8]) -> (usize, Range<usize>) {
+    let is_run = |length: usize| {
+        text.windows(length).fold(false, |any, window| {
+            let equal = window.iter().fold(true, |all, byte| all & (*byte == window[0]));
+            any | (equal & (window[0] != b' '))
+        })
+    };
+    if is_run(3) {
+        longest_run(text.iter().enumerate().map(|(at, byte)| (at, *byte, 1)), b' ')
+    } else {
+        // Where such a short run is is not noted.
+        ((1..=2).rev().find(|length| is_run(*length)).unwrap_or_default(), 0..0)
     }
 }
 

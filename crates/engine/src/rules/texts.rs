@@ -5,13 +5,15 @@
 //! has to be in the cache. The few that may begin inside a word are looked for at every byte.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind, StartKind};
 
 use super::lists::EntryId;
 use super::tree::Tree;
-use crate::text::chars::{has_digit, in_word, joins};
+use crate::bits::Bits;
+use crate::text::chars::{beyond_ascii, has_digit, in_word, joins};
+use crate::text::runs::alphanumeric_runs;
 
 /// Longer texts do not stand in the tree: at each word that many bytes may have to be looked at.
 const BYTES_IN_TREE_MAX: usize = 64;
@@ -106,16 +108,22 @@ impl TextsBuilder {
         }
         self.owners.sort_by_key(|(text, _)| *text);
         let first_owner = |text: u32| self.owners.partition_point(|(of, _)| *of < text) as u32;
-        let of = |wanted: Sort| {
-            let first = texts.partition_point(|(sort, ..)| *sort < wanted);
-            let end = texts.partition_point(|(sort, ..)| *sort <= wanted);
+        let of = |wanted: RangeInclusive<Sort>| {
+            let first = texts.partition_point(|(sort, ..)| sort < wanted.start());
+            let end = texts.partition_point(|(sort, ..)| sort <= wanted.end());
             (first as u32, texts[first..end].iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>())
         };
+        let beyond_ascii = of(Sort::BeyondAscii..=Sort::BeyondAscii);
+        let mut characters = Bits::new();
+        for text in &beyond_ascii.1 {
+            text.chars().filter(|ch| !ch.is_ascii()).for_each(|ch| characters.insert(ch as usize));
+        }
         Ok(Texts {
-            tree: Tree::of(&of(Sort::Tree).1),
-            anywhere: Others::build(of(Sort::Anywhere))?,
-            with_digits: Others::build(of(Sort::WithDigits))?,
-            beyond_ascii: Others::build(of(Sort::BeyondAscii))?,
+            tree: Tree::of(&of(Sort::Tree..=Sort::Tree).1),
+            anywhere: Others::build(of(Sort::Anywhere..=Sort::Anywhere))?,
+            with_digits: Others::build(of(Sort::Anywhere..=Sort::WithDigits))?,
+            beyond_ascii: Others::build(beyond_ascii)?,
+            characters,
             first_owners: (0..=texts.len() as u32).map(first_owner).collect(),
             owners: self.owners.iter().map(|(_, owner)| *owner).collect(),
         })
@@ -177,8 +185,11 @@ impl Others {
 pub(crate) struct Texts {
     tree: Tree,
     anywhere: Option<Others>,
+    /// Those anywhere, too: a text is gone through once.
     with_digits: Option<Others>,
     beyond_ascii: Option<Others>,
+    /// The characters that are not ASCII of those beyond ASCII.
+    characters: Bits,
     owners: Box<[Owner]>,
     /// Where the owners of each text begin, and where the last ones end.
     first_owners: Box<[u32]>,
@@ -196,13 +207,13 @@ impl Texts {
     pub(crate) fn places(&self, text: &str) -> Vec<Place> {
         let mut places = Vec::with_capacity(64);
         each_start(text, |start| self.climb(text, start, &mut places));
-        if let Some(others) = &self.anywhere {
+        let may_have_digits = has_digit(text) || !text.is_ascii();
+        if let Some(others) = if may_have_digits { &self.with_digits } else { &self.anywhere } {
             places.extend(others.places(text));
         }
-        if let Some(others) = self.with_digits.as_ref().filter(|_| has_digit(text) || !text.is_ascii()) {
-            places.extend(others.places(text));
-        }
-        if let Some(others) = self.beyond_ascii.as_ref().filter(|_| !text.is_ascii()) {
+        if let Some(others) = &self.beyond_ascii
+            && beyond_ascii(text).any(|(_, ch)| self.characters.contains(ch as usize))
+        {
             places.extend(others.places(text));
         }
         places.sort_unstable();
@@ -235,29 +246,17 @@ impl Texts {
 /// Calls `each` wherever something that begins with a letter or digit may begin a word, for `\b` of ASCII as
 /// well as by [`is_whole`](crate::text::words::is_whole).
 fn each_start(text: &str, mut each: impl FnMut(usize)) {
-    if text.is_ascii() {
-        let mut before = false;
-        for (at, byte) in text.bytes().enumerate() {
-            let inside = byte.is_ascii_alphanumeric();
-            if inside && !before {
-                each(at);
-            }
-            before = inside;
-        }
-        return;
-    }
-    let mut before = ' ';
-    for (at, ch) in text.char_indices() {
-        let starts = if ch.is_ascii() {
-            ch.is_ascii_alphanumeric() && !before.is_ascii_alphanumeric()
-        } else {
-            in_word(ch) && !joins(before, ch)
-        };
-        if starts {
+    let begins = |at: usize, ch| {
+        in_word(ch) && !text[..at].chars().next_back().is_some_and(|before| joins(before, ch))
+    };
+    let mut others = beyond_ascii(text).filter(|(at, ch)| begins(*at, *ch)).map(|(at, _)| at).peekable();
+    for run in alphanumeric_runs(text) {
+        while let Some(at) = others.next_if(|at| *at < run.start) {
             each(at);
         }
-        before = ch;
+        each(run.start);
     }
+    others.for_each(each);
 }
 
 #[cfg(test)]

@@ -123,11 +123,36 @@ pub(crate) fn is_letter(ch: char) -> bool {
     has(ch, LETTER)
 }
 
-/// The characters of a text that are not ASCII. In most texts that have some, none is a letter: they
-/// are quotation marks, dashes, emoji.
-pub(crate) fn beyond_ascii(text: &str) -> impl Iterator<Item = char> {
-    let leads = text.bytes().enumerate().filter(|(_, byte)| *byte >= 0xC0);
-    leads.filter_map(|(at, _)| text[at..].chars().next())
+/// The characters of a text that are not ASCII, with their places. In most texts that have some they are few,
+/// and none is a letter: they are quotation marks, dashes, emoji.
+pub(crate) fn beyond_ascii(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + ascii_length(&text.as_bytes()[at..]);
+        let ch = text[start..].chars().next()?;
+        at = start + ch.len_utf8();
+        Some((start, ch))
+    })
+}
+
+/// How many bytes are such.
+#[inline]
+pub(crate) fn count_bytes(bytes: &[u8], is_such: impl Fn(u8) -> bool) -> usize {
+    // So few at a time that their number fits into a byte, which is what vectors are good at.
+    let count = |chunk: &[u8]| usize::from(chunk.iter().map(|byte| u8::from(is_such(*byte))).sum::<u8>());
+    bytes.chunks(usize::from(u8::MAX)).map(count).sum()
+}
+
+/// How many bytes of ASCII a text begins with.
+fn ascii_length(bytes: &[u8]) -> usize {
+    // So many at once are for the vector unit; but in some scripts there are none.
+    const BLOCK: usize = 32;
+    if bytes.first().is_none_or(|byte| !byte.is_ascii()) {
+        return 0;
+    }
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let length = blocks.iter().take_while(|block| block.is_ascii()).count() * BLOCK;
+    length + bytes[length..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 /// Whether a text has an ASCII digit. Nearly no text has, and the vector unit sees that at once, where it is

@@ -143,7 +143,7 @@ impl Word {
 /// The folded text with look-alikes replaced; `None` if there are none. `typed` tells what was typed for
 /// the character at a byte of the folded text.
 pub(crate) fn skeleton(folded: &str, typed: impl Fn(usize) -> Option<char>) -> Option<(String, ByteMap)> {
-    if !beyond_ascii(folded).any(|ch| is_letter(ch) || look_alike(ch).is_some()) {
+    if !beyond_ascii(folded).any(|(_, ch)| is_letter(ch) || look_alike(ch).is_some()) {
         return None;
     }
     let words = latin_words(folded);

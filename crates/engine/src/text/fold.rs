@@ -31,14 +31,7 @@ pub(crate) fn folded(source: &str) -> String {
 }
 
 fn fold_ascii(source: &str) -> (String, ByteMap) {
-    let mut previous_space = true;
-    let mut plain = true;
-    for byte in source.bytes() {
-        let space = byte == b' ';
-        plain &= !(space && previous_space) && (byte > b' ' || space);
-        previous_space = space;
-    }
-    if plain {
+    if plain_length(source.as_bytes()) == source.len() {
         return (source.to_ascii_lowercase(), ByteMap::identity());
     }
     let mut out = MappedWriter::with_capacity(source.len());
@@ -111,14 +104,21 @@ fn fold_part(source: &str, part: Range<usize>, out: &mut MappedWriter) {
 
 /// How many bytes of a text only change case: ASCII words with one space between them, up to the
 /// character that something may combine with.
+#[expect(clippy::needless_bitwise_bool, reason = "vectors have no branches")]
 fn plain_length(bytes: &[u8]) -> usize {
-    let mut before = b' ';
-    let ends = |byte: &u8| {
-        let plain = byte.is_ascii_graphic() || (*byte == b' ' && before != b' ');
-        before = *byte;
-        !plain
-    };
-    let length = bytes.iter().position(ends).unwrap_or(bytes.len());
+    // So many at once are for the vector unit.
+    const BLOCK: usize = 32;
+    let is_plain = |before: u8, byte: u8| byte.is_ascii_graphic() | ((byte == b' ') & (before != b' '));
+    let mut length = usize::from(bytes.first().is_some_and(u8::is_ascii_graphic));
+    if length > 0 {
+        while let Some(here) = bytes[length..].first_chunk::<BLOCK>()
+            && let Some(before) = bytes[length - 1..].first_chunk::<BLOCK>()
+            && before.iter().zip(here).fold(true, |all, (before, byte)| all & is_plain(*before, *byte))
+        {
+            length += BLOCK;
+        }
+        length += bytes[length - 1..].windows(2).take_while(|pair| is_plain(pair[0], pair[1])).count();
+    }
     if bytes.get(length).is_some_and(|next| !next.is_ascii()) { length.saturating_sub(1) } else { length }
 }
 

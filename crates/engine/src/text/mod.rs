@@ -11,6 +11,7 @@ pub(crate) mod fold;
 mod map;
 mod markup;
 mod readings;
+pub(crate) mod runs;
 mod vietnamese;
 pub(crate) mod words;
 
@@ -30,7 +31,6 @@ struct Mapped {
 #[derive(Debug)]
 pub(crate) struct Views<'t> {
     raw: &'t str,
-    is_ascii: bool,
     plain: Option<Mapped>,
     folded: Mapped,
     skeleton: Option<Mapped>,
@@ -70,8 +70,7 @@ impl<'t> Views<'t> {
         let before = plain.as_ref().map_or(raw, |plain| &plain.text);
         let typed = |at| before[folded.map.source(at..at + 1).start..].chars().next();
         let skeleton = confusables::skeleton(&folded.text, typed).map(mapped);
-        let is_ascii = raw.is_ascii();
-        Self { raw, is_ascii, plain, folded, skeleton, words: OnceCell::new(), accented: OnceCell::new() }
+        Self { raw, plain, folded, skeleton, words: OnceCell::new(), accented: OnceCell::new() }
     }
 
     /// As typed.
@@ -118,17 +117,15 @@ impl<'t> Views<'t> {
         folded.into_iter().map(reading(false)).chain(skeleton.into_iter().map(reading(true)))
     }
 
-    /// Whether the raw text is in a language that tells words apart by accents, and has some there.
-    pub(crate) fn is_foreign(&self, raw: Range<usize>) -> bool {
-        let typed = &self.raw[raw];
-        !typed.is_ascii()
-            && *self.accented.get_or_init(|| vietnamese::is_vietnamese(self.plain()))
-            && typed.chars().any(|ch| !ch.is_ascii() && (chars::is_latin(ch) || chars::is_mark(ch)))
+    /// Whether the text is in a language that tells words apart by accents.
+    pub(crate) fn is_accented(&self) -> bool {
+        *self.accented.get_or_init(|| vietnamese::is_vietnamese(self.plain()))
     }
 
-    /// Whether the raw text is ASCII.
-    pub(crate) const fn is_ascii(&self) -> bool {
-        self.is_ascii
+    /// Whether something of the raw text has accents.
+    pub(crate) fn has_accents(&self, raw: Range<usize>) -> bool {
+        let mut typed = chars::beyond_ascii(&self.raw[raw]);
+        typed.any(|(_, ch)| chars::is_latin(ch) || chars::is_mark(ch))
     }
 
     /// Where in the raw text a range of a reading came from.

@@ -112,13 +112,13 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
             at += 1;
             continue;
         }
-        let spells = is_letter(ch) || stands_for_letter(ch);
-        if spells && !in_word(before) {
-            if let Some(end) = plain_word_end(text, at) {
-                at = end;
-                before = 'x';
-                continue;
-            }
+        let begins = !in_word(before);
+        if begins && let Some(end) = plain_word_end(text, at) {
+            at = end;
+            before = 'x';
+            continue;
+        }
+        if begins && (is_letter(ch) || stands_for_letter(ch)) {
             if let Some((end, game)) = spaced(text, at, wide) {
                 at = end;
                 before = 'x';
@@ -141,6 +141,15 @@ fn games(text: &str, wide: &impl Fn(usize) -> bool) -> Vec<Game> {
 /// stretched, and what is behind it is none of its signs: no game, as nearly every word.
 fn plain_word_end(text: &str, start: usize) -> Option<usize> {
     let bytes = &text.as_bytes()[start..];
+    if let Some(eight) = bytes.first_chunk() {
+        let letters = u64::from_le_bytes(*eight);
+        let length = small_letters(letters);
+        // Nearly every word is that short.
+        if length < eight.len() {
+            let ended = !GOES_ON[usize::from(bytes[length])];
+            return (length > 1 && ended && !has_three_in_row(letters, length)).then_some(start + length);
+        }
+    }
     let (mut before, mut run) = (0, 0);
     let ends = |byte: &u8| {
         run = if *byte == before { run + 1 } else { 1 };
@@ -150,6 +159,29 @@ fn plain_word_end(text: &str, start: usize) -> Option<usize> {
     let length = bytes.iter().position(ends).unwrap_or(bytes.len());
     let ended = bytes.get(length).is_none_or(|next| !GOES_ON[usize::from(*next)]);
     (length > 1 && ended).then_some(start + length)
+}
+
+/// A one in each of eight bytes.
+const ONES: u64 = 0x0101_0101_0101_0101;
+/// The uppermost bit of each of eight bytes.
+const TOPS: u64 = ONES << 7;
+
+/// With how many small letters of ASCII eight bytes begin (the first is the lowest), all at once: where words
+/// end is nothing that a processor guesses.
+const fn small_letters(bytes: u64) -> usize {
+    let low = bytes & !TOPS;
+    let from_a = low + ONES * (0x80 - b'a' as u64);
+    let beyond_z = low + ONES * (0x7F - b'z' as u64);
+    let others = !(from_a & !beyond_z & !bytes) & TOPS;
+    others.trailing_zeros() as usize / 8
+}
+
+/// Whether one of the first `length` of eight bytes comes three times in a row among them. Less than eight.
+const fn has_three_in_row(bytes: u64, length: usize) -> bool {
+    let differences = bytes ^ (bytes >> 8);
+    let equal = !(((differences & !TOPS) + !TOPS) | differences) & TOPS;
+    let pairs = equal & ((1 << (8 * length.saturating_sub(1))) - 1);
+    pairs & (pairs >> 8) != 0
 }
 
 /// The bytes with which a word may go on: letters, digits and the signs of games; of other characters, all.

@@ -1,7 +1,7 @@
 //! Vietnamese, the language of Latin letters in which a word without its accents is another word: *hồ*
 //! (lake) is not *ho*. Folding drops accents, so words of such a text need another look.
 
-use super::chars::is_mark;
+use super::chars::{beyond_ascii, is_mark};
 
 /// Letters that only Vietnamese has, below which accents may be a game. One syllable has one or two.
 const LETTERS_MIN: usize = 3;
@@ -12,6 +12,11 @@ const MARKS_MAX: usize = 2;
 
 /// Whether a text is in Vietnamese, composed or not.
 pub(super) fn is_vietnamese(text: &str) -> bool {
+    // Nearly every text is sure to have too few.
+    let possible = beyond_ascii(text).filter(|(_, ch)| is_mark(*ch) || is_proof(*ch));
+    if possible.take(LETTERS_MIN).count() < LETTERS_MIN {
+        return false;
+    }
     let (mut letters, mut proofs, mut marks) = (0, 0, 0);
     for ch in text.chars() {
         if is_mark(ch) {
