@@ -103,6 +103,9 @@ const FROM_STORE: FactSet = FactSet::NONE
     .with(FactKind::Repeats)
     .with(FactKind::Thread);
 
+/// The block lists that list an address, or why that is not known.
+type Listed = Result<Vec<String>, MissingFact>;
+
 /// Collects facts from all sources.
 #[derive(Debug)]
 pub struct Collector {
@@ -132,10 +135,35 @@ impl Collector {
     ) -> Result<Vec<Facts>, StoreError> {
         let asked = Asked::about(needs, subjects);
         let (answers, listed) = tokio::join!(self.ask_store(&asked, budget), self.look_up(needs, subjects));
-        let answers = answers?;
+        Ok(self.put_together(needs, subjects, now, &asked, &answers?, listed))
+    }
+
+    /// The same for who cannot wait for a store that is away: then its facts are missing.
+    pub async fn collect_now(
+        &self,
+        needs: FactSet,
+        subjects: &[Subject<'_>],
+        now: Timestamp,
+        budget: Duration,
+    ) -> Vec<Facts> {
+        let asked = Asked::about(needs, subjects);
+        let (answers, listed) = tokio::join!(self.ask_store(&asked, budget), self.look_up(needs, subjects));
+        let answers = answers.unwrap_or(Err("unavailable"));
+        self.put_together(needs, subjects, now, &asked, &answers, listed)
+    }
+
+    fn put_together(
+        &self,
+        needs: FactSet,
+        subjects: &[Subject<'_>],
+        now: Timestamp,
+        asked: &Asked,
+        answers: &Result<Answers, &'static str>,
+        listed: Vec<Option<Listed>>,
+    ) -> Vec<Facts> {
         let mut facts: Vec<Facts> = subjects.iter().map(|_| Facts::none(now)).collect();
-        match &answers {
-            Ok(answers) => batch::fill_in(needs, subjects, &asked, answers, &mut facts),
+        match answers {
+            Ok(answers) => batch::fill_in(needs, subjects, asked, answers, &mut facts),
             Err(why) => self.miss(needs, subjects, why, &mut facts),
         }
         for ((subject, facts), listed) in subjects.iter().zip(&mut facts).zip(listed) {
@@ -149,7 +177,7 @@ impl Collector {
                 facts.guidelines = subject.guidelines.map(str::to_owned);
             }
         }
-        Ok(facts)
+        facts
     }
 
     /// `Ok(Err(why))`: it cannot be had.
@@ -173,11 +201,7 @@ impl Collector {
     }
 
     /// The block lists that each subject's address is on; `None` if nobody asks.
-    async fn look_up(
-        &self,
-        needs: FactSet,
-        subjects: &[Subject<'_>],
-    ) -> Vec<Option<Result<Vec<String>, MissingFact>>> {
+    async fn look_up(&self, needs: FactSet, subjects: &[Subject<'_>]) -> Vec<Option<Listed>> {
         let addresses = subjects.iter().map(|subject| subject.comment.client.ip);
         match &self.block_lists {
             Some(lists) if needs.contains(FactKind::BlockLists) => lists.look_up(addresses).await,
@@ -195,15 +219,5 @@ impl Collector {
                 policy: self.store_missing,
             }));
         }
-    }
-
-    /// The facts of comments about which nothing can be asked: the store is away.
-    pub fn without_store(&self, needs: FactSet, subjects: &[Subject<'_>], now: Timestamp) -> Vec<Facts> {
-        let mut facts: Vec<Facts> = subjects.iter().map(|_| Facts::none(now)).collect();
-        self.miss(needs, subjects, "unavailable", &mut facts);
-        for (subject, facts) in subjects.iter().zip(&mut facts) {
-            facts.sanction = subject.sanction;
-        }
-        facts
     }
 }

@@ -135,6 +135,33 @@ async fn block_lists_are_asked_within_a_budget_and_answers_are_kept() {
 }
 
 #[tokio::test]
+async fn what_is_known_without_the_store_is_told_while_it_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = store(&folder).await;
+    let (address, _) = name_server().await;
+    let lists = BlockLists::new(BlockListOptions {
+        zones: vec!["dnsbl.example".to_owned()],
+        name_server: Some(address),
+        budget: Duration::from_secs(5),
+        missing: MissingPolicy::Hold,
+    });
+    let collector = Collector::new(Arc::new(file.store()), MissingPolicy::Open, Some(lists.unwrap()));
+    let needs = FactSet::NONE.with(FactKind::Author).with(FactKind::BlockLists).with(FactKind::Guidelines);
+    let comment = comment("c1", "Kim", "192.0.2.99");
+    let mut subject = subject(needs, &comment, None);
+    subject.guidelines = Some("v2");
+    let subjects = [subject];
+    file.close().await;
+
+    assert!(collector.collect(needs, &subjects, NOW, BUDGET).await.is_err());
+    let facts = collector.collect_now(needs, &subjects, NOW, BUDGET).await;
+    assert_eq!(facts[0].block_lists, Some(vec!["dnsbl.example".to_owned()]));
+    assert_eq!(facts[0].guidelines.as_deref(), Some("v2"));
+    let missing: Vec<_> = facts[0].missing.iter().map(ToString::to_string).collect();
+    assert_eq!(missing, ["facts.author skipped: unavailable"]);
+}
+
+#[tokio::test]
 async fn a_list_that_answers_is_asked_on_while_another_rests() {
     let folder = tempfile::tempdir().unwrap();
     let file = store(&folder).await;

@@ -49,10 +49,7 @@ impl Check {
         subject.guidelines = site.settings.guidelines_version.as_deref();
         subject.sanction = self.directory.snapshot().sanction(&site.id, author.as_ref(), now);
         let subjects = std::slice::from_ref(&subject);
-        let collected = match self.facts.collect(needs, subjects, now, self.store_budget).await {
-            Ok(facts) => facts,
-            Err(_) => self.facts.without_store(needs, subjects, now),
-        };
+        let collected = self.facts.collect_now(needs, subjects, now, self.store_budget).await;
         collected.into_iter().next().unwrap_or_else(|| Facts::none(now))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moderato_domain::Stopwatch;
+use moderato_domain::{Stopwatch, Withdrawal};
 use moderato_runtime::metrics::{ActionLabel, OutcomeLabel};
 use moderato_store::{NewRecord, Recorded, StoreError, Withdrawn};
 
@@ -61,7 +61,7 @@ impl Worker {
                 self.tally.recorded(batch, &outcomes);
                 Some(batch.iter().zip(outcomes).map(|(record, outcome)| self.fate(record, outcome)).collect())
             }
-            Err(why) if batch.len() == 1 => Some(vec![Fate::Dead(format!("the store refused it: {why}"))]),
+            Err(why) if batch.len() == 1 => Some(vec![refused(&why)]),
             Err(why) => {
                 tracing::warn!(why, size = batch.len(), "the store refused a batch; recording singly");
                 let mut fates = Vec::with_capacity(batch.len());
@@ -106,25 +106,32 @@ impl Worker {
     }
 
     /// Takes comments back. An unknown comment may still be on its way: it is tried again later.
-    pub(crate) async fn withdraw(
-        &self,
-        withdrawals: &[Item<moderato_domain::Withdrawal>],
-    ) -> Option<Vec<(Origin, Fate)>> {
+    pub(crate) async fn withdraw(&self, withdrawals: &[Item<Withdrawal>]) -> Option<Vec<(Origin, Fate)>> {
         if withdrawals.is_empty() {
             return Some(Vec::new());
         }
         let batch: Vec<_> = withdrawals.iter().map(|item| item.work.clone()).collect();
-        let fates = match self.while_store_is_away(|| self.deps.store.withdraw(&batch)).await? {
-            Ok(outcomes) => outcomes
-                .into_iter()
-                .map(|outcome| match outcome {
-                    Withdrawn::Applied | Withdrawn::Duplicate => Fate::Done,
-                    Withdrawn::Unknown => Fate::Retry("there is no such comment to withdraw".to_owned()),
-                })
-                .collect(),
-            Err(why) => vec![Fate::Dead(format!("the store refused it: {why}")); batch.len()],
-        };
+        let fates = self.take_back(&batch).await?;
         Some(withdrawals.iter().map(|item| item.origin.clone()).zip(fates).collect())
+    }
+
+    async fn take_back(&self, batch: &[Withdrawal]) -> Option<Vec<Fate>> {
+        let fate = |outcome| match outcome {
+            Withdrawn::Applied | Withdrawn::Duplicate => Fate::Done,
+            Withdrawn::Unknown => Fate::Retry("there is no such comment to withdraw".to_owned()),
+        };
+        match self.while_store_is_away(|| self.deps.store.withdraw(batch)).await? {
+            Ok(outcomes) => Some(outcomes.into_iter().map(fate).collect()),
+            Err(why) if batch.len() == 1 => Some(vec![refused(&why)]),
+            Err(why) => {
+                tracing::warn!(why, size = batch.len(), "the store refused withdrawals; taking back singly");
+                let mut fates = Vec::with_capacity(batch.len());
+                for withdrawal in batch {
+                    fates.extend(Box::pin(self.take_back(std::slice::from_ref(withdrawal))).await?);
+                }
+                Some(fates)
+            }
+        }
     }
 
     /// Repeats a store call until the store is there. `None`: shutting down first; `Some(Err)`: the
@@ -149,4 +156,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// What the store refuses alone it will refuse again.
+fn refused(why: &str) -> Fate {
+    Fate::Dead(format!("the store refused it: {why}"))
 }

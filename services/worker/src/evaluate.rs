@@ -14,15 +14,21 @@ use moderato_queue::{Delivery, Envelope, Route};
 
 use crate::Worker;
 use crate::commit::Fate;
+use crate::suspects;
 use crate::unpack::{Parcel, Unpacked};
 
 impl Worker {
-    /// Works through one batch. Never fails: what cannot be finished is left unacknowledged and is
-    /// delivered again.
+    /// Works through one batch; what may kill the worker one by one. Never fails: what cannot be finished
+    /// is left unacknowledged and is delivered again.
     pub(crate) async fn evaluate(&self, batch: Vec<Delivery>) {
         let Some(oldest) = batch.iter().map(|delivery| delivery.envelope.first_accept).min() else { return };
         let _held = self.in_hand.hold(oldest);
+        for piece in suspects::part(batch) {
+            self.evaluate_piece(piece).await;
+        }
+    }
 
+    async fn evaluate_piece(&self, batch: Vec<Delivery>) {
         let Unpacked { parcels, mut comments, withdrawals } = self.unpack(batch).await;
         let rules = self.rules_in_use();
         self.find_authors(&mut comments, &rules).await;

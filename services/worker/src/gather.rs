@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use moderato_queue::{Consumer, Delivery};
 use moderato_runtime::shutdown::Shutdown;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use crate::WorkerOptions;
@@ -37,7 +37,7 @@ pub(crate) async fn next_batch(
         tokio::select! {
             biased;
             () = shutdown.requested() => return None,
-            _ = in_hand.join_next() => {}
+            Some(done) = in_hand.join_next() => report(done),
         }
     }
     let worth = WORTH.min(options.batch_items);
@@ -48,7 +48,7 @@ pub(crate) async fn next_batch(
         tokio::select! {
             biased;
             () = shutdown.requested() => break,
-            Some(_) = in_hand.join_next() => {}
+            Some(done) = in_hand.join_next() => report(done),
             () = &mut patience, if !batch.is_empty() => break,
             more = consumer.next_batch(options.batch_items.saturating_sub(items).max(1)) => {
                 let Some(more) = more else { break };
@@ -61,6 +61,13 @@ pub(crate) async fn next_batch(
         }
     }
     (!batch.is_empty()).then_some(batch)
+}
+
+/// A batch whose task panicked is delivered again, and whatever it was worked on alone.
+pub(crate) fn report(done: Result<(), JoinError>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "a batch was not worked through; it will be delivered again");
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moderato_domain::identity::{ip_prefix, keyed_hash};
 use moderato_domain::{
-    AuthorKey, Evaluation, FactKind, FactSet, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
+    AuthorKey, FactKind, FactSet, Facts, Site, State, Stopwatch, TextFingerprint, Timestamp,
 };
 use moderato_engine::{CompiledRuleSet, engine_error, evaluate, listed_addresses, sketch};
 use moderato_facts::Subject;
@@ -47,7 +47,7 @@ impl Worker {
                 new.author = AuthorKey::of(&new.comment, &site.privacy_key);
             }
             if repeats {
-                new.text = sketch(&new.comment.body);
+                new.text = guarded(&self.deps.metrics, || sketch(&new.comment.body)).flatten();
             }
         }
     }
@@ -67,9 +67,11 @@ impl Worker {
         let traces = subjects.iter().map(Subject::traces).collect();
         let watch = Stopwatch::start();
         let collect = || self.deps.facts.collect(needs, &subjects, now, FACTS_BUDGET);
-        let facts = self.while_store_is_away(collect).await?;
+        let facts = match self.while_store_is_away(collect).await? {
+            Ok(facts) => facts,
+            Err(_) => self.deps.facts.collect_now(needs, &subjects, now, FACTS_BUDGET).await,
+        };
         self.deps.metrics.observe("facts", watch.elapsed());
-        let facts = facts.unwrap_or_else(|_| self.deps.facts.without_store(needs, &subjects, now));
         Some(BatchFacts { rules, now, facts, traces })
     }
 
@@ -139,15 +141,16 @@ struct Bench {
 impl Bench {
     fn judge_one(&self, new: NewComment, mut facts: Facts, traces: Traces) -> NewRecord {
         let NewComment { comment, content_hash, submission_uid, author, text: _ } = new;
-        let evaluation = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rules.active, &comment, &facts)))
-            .unwrap_or_else(|_| self.panicked());
+        let active = &self.rules.active;
+        let evaluation = guarded(&self.metrics, || evaluate(active, &comment, &facts))
+            .unwrap_or_else(|| engine_error(active.version().clone()));
         if let Some(shadow) = &self.rules.shadow {
             self.tally.compare(shadow, &comment, &facts, &evaluation);
         }
         let site = self.directory.sites.get(&comment.site);
         let contact = site.and_then(|site| contact(site, &comment));
         if contact.is_none() {
-            facts.listed = listed_addresses(&self.rules.active, &comment, facts.now);
+            facts.listed = guarded(&self.metrics, || listed_addresses(active, &comment, facts.now)).flatten();
         }
         let mode = site.map(|site| site.settings.mode).unwrap_or_default();
         let state = State::after(mode, &evaluation);
@@ -171,12 +174,17 @@ impl Bench {
             comment,
         }
     }
+}
 
-    fn panicked(&self) -> Evaluation {
-        self.metrics.engine_errors.inc();
-        tracing::error!("evaluation panicked; the comment goes to a human");
-        engine_error(self.rules.active.version().clone())
-    }
+/// What the engine says of a comment; `None` if it panicked, which is a fault of the engine and must not take
+/// the comments beside it along.
+fn guarded<T>(metrics: &Metrics, ask: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(ask))
+        .inspect_err(|_| {
+            metrics.engine_errors.inc();
+            tracing::error!("the engine panicked over a comment");
+        })
+        .ok()
 }
 
 /// A comment as facts are collected about it.

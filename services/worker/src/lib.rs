@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `evaluate` | the steps of one batch, in order |
 //! | `gather` | the next batch; a small one grows while others are in hand |
+//! | `suspects` | what came back more than once is worked on alone |
 //! | `unpack` | deliveries into submissions; what is no work becomes a dead letter |
 //! | `judge` | facts in, evaluation out; a panic becomes REVIEW |
 //! | `commit` | one transaction; waits while the store is away |
@@ -17,6 +18,7 @@ mod evaluate;
 mod gather;
 mod in_hand;
 mod judge;
+mod suspects;
 mod tally;
 mod unpack;
 
@@ -110,8 +112,12 @@ pub async fn run(deps: WorkerDeps) {
         batches.spawn(async move { worker.evaluate(batch).await });
     }
 
-    consumer.stop().await;
-    let drained = async { while batches.join_next().await.is_some() {} };
+    let drained = async {
+        consumer.stop().await;
+        while let Some(done) = batches.join_next().await {
+            gather::report(done);
+        }
+    };
     if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
         tracing::warn!("work in hand was not finished in time; it will be delivered again");
     }

@@ -2,15 +2,12 @@
 
 use moderato_api::internal::{self, Submission};
 use moderato_domain::{AuthorKey, Comment, ContentHash, SubmissionUid, TextSketch, Withdrawal};
-use moderato_queue::{Delivery, KIND_SUBMISSIONS, Route, SCHEMA};
+use moderato_queue::{Delivery, Envelope, KIND_SUBMISSIONS, Route, SCHEMA};
 use uuid::Uuid;
 
 use crate::Worker;
 use crate::evaluate::{Item, Origin, accept_time, log_unsettled};
-
-/// Deliveries of a group after which its submissions are sent on one by one: whichever of them kills
-/// workers must not take its neighbours to the dead letters.
-const SPLIT_AFTER_DELIVERIES: u32 = 2;
+use crate::suspects::is_suspect;
 
 /// A delivery whose submissions are being worked on.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ impl Worker {
                     continue;
                 }
             };
-            if delivery.delivery_count >= SPLIT_AFTER_DELIVERIES && items.len() > 1 {
+            if is_suspect(&delivery) && items.len() > 1 {
                 self.split(delivery, items).await;
                 continue;
             }
@@ -71,14 +68,13 @@ impl Worker {
             let mut origin = Origin {
                 parcel,
                 body: item.body,
-                message_id: derived_id(delivery.envelope.message_id, index),
+                message_id: part_id(&delivery.envelope, index),
                 accept_time: delivery.envelope.first_accept,
             };
             match item.submission {
                 Ok(Submission::Comment(comment)) => {
                     let content_hash = comment.content_hash();
-                    let submission_uid =
-                        SubmissionUid::derive(&comment.site, &comment.id, comment.revision, &content_hash);
+                    let submission_uid = uid(&comment, &content_hash);
                     origin.message_id = submission_uid.as_uuid();
                     origin.accept_time = comment.accept_time;
                     let work = NewComment {
@@ -108,7 +104,8 @@ impl Worker {
         unpacked.parcels.push(Parcel { delivery });
     }
 
-    /// Sends the submissions of a group on as messages of their own, then acknowledges the group.
+    /// Sends the submissions of a group on as messages of their own, then acknowledges the group: whichever
+    /// of them kills workers must not take its neighbours to the dead letters.
     async fn split(&self, delivery: Delivery, items: Vec<internal::Item>) {
         tracing::warn!(
             message.id = %delivery.envelope.message_id,
@@ -119,7 +116,10 @@ impl Worker {
             let origin = Origin {
                 parcel: 0,
                 body: item.body,
-                message_id: derived_id(delivery.envelope.message_id, index),
+                message_id: match &item.submission {
+                    Ok(Submission::Comment(comment)) => uid(comment, &comment.content_hash()).as_uuid(),
+                    _ => part_id(&delivery.envelope, index),
+                },
                 accept_time: item.submission.as_ref().map_or(delivery.envelope.first_accept, accept_time),
             };
             let alone = origin.alone(&delivery.envelope);
@@ -157,7 +157,15 @@ fn readable(delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// An id for a submission that has none of its own, stable across redeliveries.
-fn derived_id(group: Uuid, index: usize) -> Uuid {
-    Uuid::from_u128(group.as_u128().wrapping_add(index as u128))
+fn uid(comment: &Comment, content: &ContentHash) -> SubmissionUid {
+    SubmissionUid::derive(&comment.site, &comment.id, comment.revision, content)
+}
+
+/// The id, as a message, of a submission that has none of its own: stable across redeliveries, and another
+/// one than its group's.
+fn part_id(message: &Envelope, index: usize) -> Uuid {
+    if message.items == 1 {
+        return message.message_id;
+    }
+    Uuid::from_u128(message.message_id.as_u128().wrapping_add(index as u128 + 1))
 }
