@@ -343,9 +343,9 @@ impl Deployment {
                 let prefix = format!("moderato_queue_messages{{place=\"{place}\"}} ");
                 text.lines().find_map(|line| line.strip_prefix(prefix.as_str())?.trim().parse::<u64>().ok())
             };
-            let oldest: f64 = text
-                .lines()
-                .find_map(|l| l.strip_prefix("moderato_queue_oldest_age_seconds ")?.parse().ok())?;
+            let oldest: f64 = text.lines().find_map(|l| {
+                l.strip_prefix("moderato_queue_oldest_age_seconds{place=\"in_hand\"} ")?.parse().ok()
+            })?;
             (place("ready")? == 0 && place("retrying")? == 0 && oldest == 0.0)
                 .then(|| place("dead"))
                 .flatten()

@@ -88,7 +88,7 @@ async fn nothing_that_was_confirmed_is_lost_when_connections_are_cut() {
         };
         let (results, (number, delivery)) = tokio::join!(publishes, cut);
         eventually("another session", DEADLINE, async || {
-            (consumer.session_rebuilds() > u64::from(round)).then_some(())
+            (queue.session_rebuilds() > u64::from(round)).then_some(())
         })
         .await;
         assert!(delivery.ack().await.is_err(), "the delivery's session is over");
@@ -114,7 +114,7 @@ async fn who_stops_waiting_while_the_consumer_attaches_again_gets_the_message_la
     let queue = connect(&proxy.through(&server.fresh_vhost().await)).await;
     let mut consumer = queue.consume(ConsumeOptions { prefetch: 10 }).await.expect("a consumer attaches");
     proxy.cut();
-    let rebuilt = async || (consumer.session_rebuilds() > 0).then_some(());
+    let rebuilt = async || (queue.session_rebuilds() > 0).then_some(());
     eventually("another session", DEADLINE, rebuilt).await;
     ready(&queue).await;
     queue.publish(Route::Work, message(1)).await.expect("the new session works");

@@ -131,6 +131,11 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// Whether a publish would reach the queue now. For readiness.
     async fn ready(&self) -> Result<(), QueueError>;
 
+    /// Times the connection was rebuilt since the start, of a queue that has one.
+    fn session_rebuilds(&self) -> u64 {
+        0
+    }
+
     /// Looks at dead letters, oldest first, without taking them.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError>;
 
@@ -154,11 +159,6 @@ pub trait Consumer: Send {
 
     /// Takes no more from the queue; what was prefetched but not handed out goes back.
     async fn stop(&mut self);
-
-    /// Times the connection was rebuilt since the start. For the metric.
-    fn session_rebuilds(&self) -> u64 {
-        0
-    }
 }
 
 /// One message in a worker's hands. Dropping it without settling returns it to the queue at the

@@ -242,6 +242,10 @@ impl Queue for RabbitMq {
         Ok(())
     }
 
+    fn session_rebuilds(&self) -> u64 {
+        self.link.sessions.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
         dead_letters::list(&self.link, limit).await
     }

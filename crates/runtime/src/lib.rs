@@ -11,6 +11,7 @@
 //! | [`shutdown`] | from the first signal to the last acknowledged message |
 
 pub mod config;
+mod connections;
 pub mod health;
 pub mod metrics;
 pub mod server;

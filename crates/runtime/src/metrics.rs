@@ -1,7 +1,7 @@
 //! Every metric, named once. Units are in the names; labels have few, closed sets of values.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -21,7 +21,7 @@ pub struct ReasonLabel {
 /// Where messages stand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PlaceLabel {
-    /// `ready`, `retrying` or `dead`.
+    /// `ready`, `retrying` or `dead`; in ages also `in_hand`.
     pub place: &'static str,
 }
 
@@ -58,8 +58,10 @@ pub struct Metrics {
     pub checked: Counter,
     /// Messages in the queue, by place.
     pub queue_messages: Family<PlaceLabel, Gauge>,
-    /// Age of the oldest message that waits or is in hand, in seconds.
-    pub queue_oldest_age: Gauge<f64, AtomicU64>,
+    /// Age of the oldest message, by place, in seconds.
+    pub queue_oldest_age: Family<PlaceLabel, Gauge<f64, AtomicU64>>,
+    /// Workers that take from the queue.
+    pub queue_consumers: Gauge,
     /// Times the connection to the broker was rebuilt.
     pub session_rebuilds: Counter,
     /// Submissions per committed batch.
@@ -76,7 +78,7 @@ pub struct Metrics {
     pub retried: Counter,
     /// Submissions given up as dead letters by this worker.
     pub dead_lettered: Counter,
-    /// Evaluations that panicked.
+    /// Times the engine panicked over a comment.
     pub engine_errors: Counter,
     /// Event streams open.
     pub watchers: Gauge,
@@ -99,7 +101,8 @@ impl Metrics {
             refused: Family::default(),
             checked: Counter::default(),
             queue_messages: Family::default(),
-            queue_oldest_age: Gauge::default(),
+            queue_oldest_age: Family::default(),
+            queue_consumers: Gauge::default(),
             session_rebuilds: Counter::default(),
             batch_size: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]),
             stage: Family::new_with_constructor(seconds as fn() -> Histogram),
@@ -122,8 +125,13 @@ impl Metrics {
         );
         registry.register(
             "queue_oldest_age_seconds",
-            "Age of the oldest message that waits or is in hand",
+            "Age of the oldest message, by place; of those that wait, where the queue can tell",
             metrics.queue_oldest_age.clone(),
+        );
+        registry.register(
+            "queue_consumers",
+            "Workers that take from the queue, of all processes",
+            metrics.queue_consumers.clone(),
         );
         registry.register(
             "session_rebuilds",
@@ -141,7 +149,11 @@ impl Metrics {
             "Submissions given up as dead letters",
             metrics.dead_lettered.clone(),
         );
-        registry.register("engine_errors", "Evaluations that panicked", metrics.engine_errors.clone());
+        registry.register(
+            "engine_errors",
+            "Times the engine panicked over a comment",
+            metrics.engine_errors.clone(),
+        );
         registry.register("watchers", "Event streams open", metrics.watchers.clone());
         Arc::new(Self { registry, ..metrics })
     }
@@ -154,6 +166,16 @@ impl Metrics {
     /// Counts a refusal.
     pub fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Tells how old the oldest message of a place is.
+    pub fn set_oldest_age(&self, place: &'static str, age: Duration) {
+        self.queue_oldest_age.get_or_create(&PlaceLabel { place }).set(age.as_secs_f64());
+    }
+
+    /// Tells nothing about a place until its age is known again.
+    pub fn forget_oldest_age(&self, place: &'static str) {
+        self.queue_oldest_age.remove(&PlaceLabel { place });
     }
 
     /// All metrics as OpenMetrics text, with the process's own CPU time and memory.
@@ -195,11 +217,6 @@ pub fn process_usage() -> Option<(f64, u64)> {
     Some((ticks / TICKS_PER_SECOND, pages * PAGE_BYTES))
 }
 
-/// A gauge that holds a duration in seconds.
-pub fn set_seconds(gauge: &Gauge<f64, AtomicU64>, duration: Duration) {
-    gauge.inner().store(duration.as_secs_f64().to_bits(), Ordering::Relaxed);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,13 +227,13 @@ mod tests {
         metrics.accepted.inc();
         metrics.refuse("INVALID_FIELDS");
         metrics.observe("record", Duration::from_millis(3));
-        set_seconds(&metrics.queue_oldest_age, Duration::from_millis(1500));
+        metrics.set_oldest_age("in_hand", Duration::from_millis(1500));
         let text = metrics.encode();
         for line in [
             "moderato_accepted_total 1",
             "moderato_refused_total{reason=\"INVALID_FIELDS\"} 1",
             "moderato_stage_seconds_count{stage=\"record\"} 1",
-            "moderato_queue_oldest_age_seconds 1.5",
+            "moderato_queue_oldest_age_seconds{place=\"in_hand\"} 1.5",
             "process_cpu_seconds_total ",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -20,6 +20,7 @@ use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use crate::config::{self, Listen};
+use crate::connections::bounded;
 use crate::health::Readiness;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
@@ -139,6 +140,7 @@ impl Door {
         let routes = self.routes.add_service(health).add_service(reflection).prepare();
         let incoming =
             TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_INTERVAL));
+        let incoming = bounded(incoming);
 
         let follow = tokio::spawn(follow_readiness(self.services, reporter, readiness, shutdown.clone()));
         let requested = shutdown.clone();

@@ -1,7 +1,8 @@
 //! From the first signal to the last acknowledged message.
 //!
 //! States: *running* → *draining* (readiness is withdrawn, doors close, consumers stop, work in hand
-//! is finished and acknowledged) → *done*, at the latest after [`DRAIN_LIMIT`].
+//! is finished and acknowledged, at the latest after [`DRAIN_LIMIT`]) → *done*, once store and queue are
+//! closed: some seconds more at most.
 
 use std::time::Duration;
 

@@ -90,8 +90,8 @@ pub struct IngestOptions {
 impl Default for IngestOptions {
     fn default() -> Self {
         Self {
-            // As many as the group publisher lets wait: more could only queue up behind it. With the
-            // largest messages it bounds memory to 1 GiB, with usual ones (1 KiB) to 4 MiB.
+            // As many as the group publisher lets wait: more could only queue up behind it. What waits
+            // takes 1 GiB with the largest messages, 4 MiB with usual ones (1 KiB).
             max_in_flight: 4096,
             max_streams: 256,
             // Four messages of 256: enough to keep the two that are in flight full.

@@ -73,17 +73,25 @@ async fn refresh_directory(kept: Kept) {
     }
 }
 
-/// The queue's gauges, and whether it takes messages.
+/// What is measured of the queue, and whether it takes messages.
 async fn watch_queue(kept: Kept, queue: Arc<dyn Queue>) {
     let mut ticks = every(WATCH_EVERY);
     loop {
         let ready = timeout(ANSWER_WITHIN, queue.ready()).await;
         kept.readiness.report("queue", flatten(ready));
+        let rebuilds = &kept.metrics.session_rebuilds;
+        rebuilds.inc_by(queue.session_rebuilds().saturating_sub(rebuilds.get()));
         if let Ok(Ok(depth)) = timeout(ANSWER_WITHIN, queue.depth()).await {
             for (place, count) in [("ready", depth.ready), ("retrying", depth.retrying), ("dead", depth.dead)]
             {
                 kept.metrics.queue_messages.get_or_create(&PlaceLabel { place }).set(count as i64);
             }
+            match depth.oldest_age {
+                // A broker does not tell. Nothing is better than an old number.
+                None if depth.ready > 0 => kept.metrics.forget_oldest_age("ready"),
+                age => kept.metrics.set_oldest_age("ready", age.unwrap_or_default()),
+            }
+            kept.metrics.queue_consumers.set(depth.consumers.unwrap_or_default() as i64);
         }
         ticks.tick().await;
     }

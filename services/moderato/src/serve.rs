@@ -20,7 +20,7 @@ use moderato_runtime::config::{Config, ServeRole};
 use moderato_runtime::health::{self, Readiness};
 use moderato_runtime::metrics::Metrics;
 use moderato_runtime::server::{self, Door};
-use moderato_runtime::shutdown::{self, DRAIN_LIMIT, Shutdown, ShutdownTrigger};
+use moderato_runtime::shutdown::{self, Shutdown, ShutdownTrigger};
 use moderato_runtime::telemetry;
 use moderato_runtime::web::{self, WebTls};
 use moderato_store::{Directory, StoreError};
@@ -38,6 +38,9 @@ use crate::loops::{self, Kept};
 
 /// Wait between attempts to reach a store or queue that is away at the start.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest wait for store and queue to close, after all work is done: the last confirms are out.
+const CLOSE_LIMIT: Duration = Duration::from_secs(7);
 
 /// Runs the service: all roles in this process, unless told otherwise.
 #[derive(Debug, Default, clap::Args)]
@@ -118,7 +121,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let served = process.serve(&backends, rules, &firsts, open, doors).await;
 
     // Everything is answered and acknowledged: close, and let the health door go last.
-    if timeout(DRAIN_LIMIT, backends.closing.close()).await.is_err() {
+    if timeout(CLOSE_LIMIT, backends.closing.close()).await.is_err() {
         tracing::warn!("store and queue did not close in time");
     }
     last_trigger.fire();
@@ -161,18 +164,19 @@ async fn open_patiently(config: &Config, readiness: &Readiness) -> anyhow::Resul
     }
 }
 
-/// Rules in force and, where this process makes them, the first site and the first person's link.
+/// Rules in force and, where this process makes them, the first person's link and the first site. The site's
+/// key is shown once, and made once: it comes last, behind all that may have to be tried again.
 async fn prepare(config: &Config, backends: &Backends) -> anyhow::Result<(Arc<CompiledRuleSet>, Firsts)> {
     let desk = RuleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock));
     let rules = first_start::rules(&desk, &config.rules).await?;
-    let makes_site = config.runs(ServeRole::Ingest);
-    let site = if makes_site { first_start::site(&*backends.store).await? } else { None };
     let admin_link = if config.runs(ServeRole::Console) {
         let desk = PeopleDesk::new(Arc::clone(&backends.store), Arc::new(SystemClock), Arc::new(SystemIds));
         desk.first_admin_link(Duration::from_hours(config.console.invite_h)).await?
     } else {
         None
     };
+    let makes_site = config.runs(ServeRole::Ingest);
+    let site = if makes_site { first_start::site(&*backends.store).await? } else { None };
     Ok((rules, Firsts { site, admin_link }))
 }
 
@@ -203,8 +207,8 @@ impl Process {
             rules: Arc::new(ActiveRules::new(rules)),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
-            // Ingest accepts from memory and queue alone.
             signs_people_in: config.runs(ServeRole::Console),
+            // Ingest accepts from memory and queue alone.
             needs_store: config.roles.iter().any(|role| *role != ServeRole::Ingest),
         };
         let facts = Arc::new(compose::collector(config, Arc::clone(&backends.store))?);

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use moderato_domain::Timestamp;
-use moderato_runtime::metrics::set_seconds;
 
 use crate::Worker;
 
@@ -55,7 +54,7 @@ impl Worker {
             ticks.tick().await;
             let now = self.deps.clock.now();
             let age = self.in_hand.oldest().map_or(Duration::ZERO, |oldest| now.since(oldest));
-            set_seconds(&self.deps.metrics.queue_oldest_age, age);
+            self.deps.metrics.set_oldest_age("in_hand", age);
         }
     }
 }

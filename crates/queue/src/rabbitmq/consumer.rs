@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,7 +33,6 @@ pub(super) struct RabbitConsumer {
     options: ConsumeOptions,
     attachment: Attachment,
     /// Sessions that there had been when it started.
-    sessions_before: u64,
     /// Received but not handed out: it did not fit into the last batch.
     held: VecDeque<Delivery>,
     stopped: bool,
@@ -64,7 +62,6 @@ impl RabbitConsumer {
         let attached = Attached::open(&session, link.topology.work(), options).await?;
         Ok(Self {
             state: link.state.clone(),
-            sessions_before: link.sessions.load(Ordering::Relaxed),
             attachment: Attachment::Attached(attached),
             held: VecDeque::new(),
             stopped: false,
@@ -184,10 +181,6 @@ impl Consumer for RabbitConsumer {
                 "the consumer did not stop in time; the broker takes back what it holds when the connection ends"
             );
         }
-    }
-
-    fn session_rebuilds(&self) -> u64 {
-        self.link.sessions.load(Ordering::Relaxed).saturating_sub(self.sessions_before)
     }
 }
 
