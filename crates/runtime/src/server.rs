@@ -121,11 +121,15 @@ impl Door {
         readiness: Arc<Readiness>,
         shutdown: Shutdown,
     ) -> Result<(), ServerError> {
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(|error| ServerError::Reflection(error.to_string()))?;
+        let described = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(descriptors)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let broken = |error: tonic_reflection::server::Error| ServerError::Reflection(error.to_string());
+        let reflection = described().build_v1().map_err(broken)?;
+        // Many tools still speak this one.
+        let reflection_alpha = described().build_v1alpha().map_err(broken)?;
         let (reporter, health) = tonic_health::server::health_reporter();
 
         let mut server = Server::builder()
@@ -137,7 +141,8 @@ impl Door {
         if let Some(tls) = tls {
             server = server.tls_config(tls).map_err(|error| ServerError::Tls(in_full(&error)))?;
         }
-        let routes = self.routes.add_service(health).add_service(reflection).prepare();
+        let routes =
+            self.routes.add_service(health).add_service(reflection).add_service(reflection_alpha).prepare();
         let incoming =
             TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_INTERVAL));
         let incoming = bounded(incoming);

@@ -226,8 +226,8 @@
 
   // ---- Deciding ----
 
-  let lastDecision = null;
-  const bulkDecisions = [];
+  // Those made on this page and not taken back, the newest last.
+  let decisions = [];
 
   async function send(form, button) {
     const fields = new FormData(form, button);
@@ -259,11 +259,10 @@
     const refused = answer.part.querySelector("[data-refused]");
     const last = answer.part.querySelector("[data-last]");
     if (!undoing && last) {
-      lastDecision = last.dataset.last;
-      if (Number(last.dataset.count) > 1) bulkDecisions.push(lastDecision);
+      decisions.push({ id: last.dataset.last, many: Number(last.dataset.count) > 1 });
     }
     if (undoing) {
-      if (lastDecision === fields.get("decision")) lastDecision = null;
+      decisions = decisions.filter((each) => each.id !== fields.get("decision"));
       byId("last")?.replaceChildren();
     }
     say([said, byId("waiting")?.textContent].filter(Boolean).join(" "));
@@ -275,8 +274,9 @@
     } else if (refused) {
       backTo(byId(`c-${names[0]}`) ?? here);
     } else if (names.length > 1) {
-      const next = cards().find((each) => each.hasAttribute("data-open"));
-      next ? makeCurrent(next) : goOn(here);
+      const firstOpen = () => cards().find((each) => each.hasAttribute("data-open"));
+      if (!firstOpen()) await loadMore(false);
+      firstOpen() ? makeCurrent(firstOpen()) : goOn(here);
     } else if (card && current?.id === card.id) {
       goOn(current);
     }
@@ -297,8 +297,12 @@
     return true;
   }
 
-  function undo(decision) {
-    const form = [...document.querySelectorAll("form[data-undo]")].find((each) => !decision || each.dataset.undo === decision);
+  // Takes back the newest decision of this page that still can be; before there was one, that of the current item.
+  function undo(which = () => true) {
+    const forms = [...document.querySelectorAll("form[data-undo]")];
+    const formOf = (decision) => forms.find((form) => form.dataset.undo === decision.id);
+    const form = decisions.filter(which).map(formOf).filter(Boolean).at(-1)
+      ?? [current, byId("last")].map((place) => place?.querySelector("form[data-undo]")).find(Boolean);
     if (form) form.requestSubmit();
     else say("There is nothing to undo any more.");
   }
@@ -604,8 +608,11 @@
     "spam": () => press("spam"),
     "escalate": () => press("escalate"),
     "send-back": () => press("send_back"),
-    "undo": () => undo(lastDecision),
-    "ban": () => current && loadDialog(`${current.dataset.href}/ban`),
+    "undo": () => undo(),
+    "ban": () => {
+      const link = current?.querySelector('a[data-dialog="ban"]');
+      link ? loadDialog(link.getAttribute("href")) : say("The site cannot tell this author from others.");
+    },
     "note": () => openPanel("notes"),
     "context": () => (panel && !panel.hidden && panel.querySelector("#conversation")?.contains(document.activeElement) ? closePanel() : openPanel("conversation")),
     "why": () => (panel && !panel.hidden && panel.querySelector("#why")?.contains(document.activeElement) ? closePanel() : openPanel("why")),
@@ -629,7 +636,7 @@
     "bulk-reject": () => bulk("reject"),
     "bulk-spam": () => bulk("spam"),
     "bulk-send-back": () => bulk("send_back"),
-    "bulk-undo": () => undo(bulkDecisions.pop() ?? lastDecision),
+    "bulk-undo": () => undo(({ many }) => many),
     "next-queue": () => cycle(1),
     "previous-queue": () => cycle(-1),
     "filter": () => {

@@ -1,8 +1,9 @@
 //! What `serve` tells its operator on standard output: where each door listens, and on the first
 //! start the site and its key.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use moderato_access::BearerSecret;
 use moderato_domain::RuleSetVersion;
@@ -97,11 +98,25 @@ fn refresh_endpoint(config: &Config, doors: Doors) -> anyhow::Result<()> {
     if let Some(mut kept) = client::read_credentials(&config.data_dir)?
         && kept.endpoint != endpoint
     {
+        if answers(&kept.endpoint) {
+            tracing::warn!(
+                "another process answers at {}: commands on this host go on using that one",
+                kept.endpoint
+            );
+            return Ok(());
+        }
         kept.endpoint = endpoint;
         kept.ca = kept.ca.or_else(|| trusted(config));
         first_start::write_credentials(&config.data_dir, &kept)?;
     }
     Ok(())
+}
+
+/// Whether something listens where commands on this host connect.
+fn answers(endpoint: &str) -> bool {
+    const WAIT: Duration = Duration::from_millis(200);
+    let address = endpoint.split_once("://").and_then(|(_, address)| address.parse().ok());
+    address.is_some_and(|address: SocketAddr| TcpStream::connect_timeout(&address, WAIT).is_ok())
 }
 
 /// How people reach the pages, as far as this process knows.

@@ -121,8 +121,10 @@ fn overloaded() -> Refusal {
 
 fn too_late(asked: &VerdictOf, timeout: Duration) -> Refusal {
     let which = asked.revision.map_or_else(String::new, |revision| format!(" revision {revision}"));
-    let message =
-        format!("{}{which} has no verdict after {timeout:?}; it is not lost, ask again", asked.comment);
+    let message = format!(
+        "{}{which} has no verdict after {timeout:?}; if it was acknowledged it is not lost, ask again",
+        asked.comment
+    );
     Refusal::Error(ErrorCode::DeadlineExceeded, message)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fantoccini::key::Key;
 use moderato_api::pb::ingest::CommentDraft;
 use moderato_tests::browser::Person;
 use moderato_tests::deployment::{Deployment, SITE};
@@ -115,6 +116,32 @@ async fn strangers_words_are_text_and_run_nothing() {
             desk.goto(&format!("/{SITE}/comments/{id}")).await;
             assert_eq!(look(&desk, id).await[id], *words);
         }
+        desk.browser.finish().await;
+    }
+}
+
+/// What an author wrote before is told in a line each, on the page and in the panel.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_comments_in_a_history_stretch_no_page() {
+    let office = Office::of(Deployment::embedded().await);
+    let drafts = (0..3).map(|number| {
+        let mut draft = Office::harmless(0);
+        draft.body = format!("{number}: {}", "this goes on for a while and says nothing new, ".repeat(15));
+        draft
+    });
+    let names = office.receive(drafts).await;
+    for person in [Person::ON_A_PHONE, Person::AT_A_DESK] {
+        let desk = office.admin_as(person).await;
+        desk.goto(&format!("/{}", names[0])).await;
+        desk.browser.until_text(".history", "this goes on").await;
+        desk.assert_fits("an item with a history").await;
+        desk.open_queue("pending").await;
+        desk.focus_first().await;
+        desk.browser.press(Key::Enter).await;
+        desk.browser.until_text("#panel .history", "this goes on").await;
+        let fits =
+            "const panel = document.getElementById('panel'); return panel.scrollWidth <= panel.clientWidth";
+        assert_eq!(desk.browser.script(fits).await, true, "the panel scrolls to the side");
         desk.browser.finish().await;
     }
 }

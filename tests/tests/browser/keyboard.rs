@@ -63,6 +63,51 @@ async fn a_decision_is_undone_and_readers_see_neither() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn decisions_are_taken_back_newest_first() {
+    let office = Office::of(Deployment::embedded().await);
+    office.receive((0..4).map(Office::harmless)).await;
+    let desk = office.admin().await;
+    desk.open_queue("pending").await;
+    desk.until_waiting(4).await;
+    let mut decided = vec![desk.focus_first().await];
+    for keys in ["a", "r1", "s"] {
+        desk.decide(keys).await;
+        decided.push(desk.focused().await);
+    }
+    decided.pop();
+    for (taken_back, id) in decided.iter().rev().enumerate() {
+        desk.browser.press('z').await;
+        desk.until_waiting(2 + taken_back).await;
+        let waits = format!("'open' in document.getElementById('c-{id}').dataset");
+        desk.browser.until("the newest waits again", &waits).await;
+    }
+    desk.browser.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_that_is_loaded_was_decided_together_the_next_waits_under_the_cursor() {
+    let office = Office::of(Deployment::embedded().await);
+    office.receive((0..35).map(Office::harmless)).await;
+    let desk = office.admin().await;
+    desk.open_queue("pending").await;
+    desk.until_waiting(35).await;
+    desk.focus_first().await;
+    desk.shift('X').await;
+    desk.browser
+        .until("a page is selected", "document.querySelectorAll('[name=target]:checked').length === 30")
+        .await;
+    desk.shift('A').await;
+    desk.browser.until_text("#dialog", "30").await;
+    desk.browser.press(Key::Enter).await;
+    desk.until_waiting(5).await;
+    let on_the_next = "'open' in (document.activeElement?.closest('[data-comment]')?.dataset ?? {})";
+    desk.browser.until("the focus is on one that waits", on_the_next).await;
+    desk.decide("a").await;
+    desk.until_waiting(4).await;
+    desk.browser.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_selected_is_decided_together_and_undone_together() {
     let office = Office::of(Deployment::embedded().await);
     office.receive((0..6).map(Office::harmless)).await;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 use crate::decision::DecisionId;
 use crate::ids::{CommentName, Revision, uuid_from_digest};
-use crate::verdict::{Action, Verdict};
+use crate::verdict::{Action, Reason, Verdict};
 
 /// Identifies a statement: equal for the same restriction however often it is written down, unique in
 /// the transparency database.
@@ -173,7 +173,8 @@ impl Statement {
     ) -> Self {
         let evaluation = &restricted.verdict.evaluation;
         // What the moderator cites; else what the weightiest rule that cites something does.
-        let by_rule = || evaluation.reasons.iter().find_map(|reason| reason.guideline.as_deref());
+        let by_rule =
+            || telling(&evaluation.reasons).into_iter().find_map(|reason| reason.guideline.as_deref());
         let guideline = rejection.guideline.or_else(by_rule).and_then(section);
         let attention = match rejection.source {
             Source::Notice => " It was the subject of a notice of illegal content.",
@@ -189,7 +190,7 @@ impl Statement {
             .reasons
             .iter()
             .find(|reason| cited.is_some() && reason.guideline.as_deref() == cited)
-            .or(evaluation.reasons.first());
+            .or_else(|| telling(&evaluation.reasons).into_iter().next());
         Self {
             category: category.map_or_else(|| "other".to_owned(), |reason| reason.category.clone()),
             guideline,
@@ -209,9 +210,9 @@ impl Statement {
         section: impl Fn(&str) -> Option<CitedSection>,
         now: Timestamp,
     ) -> Self {
-        let reasons = &restricted.verdict.evaluation.reasons;
+        let reasons = telling(&restricted.verdict.evaluation.reasons);
         let mut sentences: Vec<&str> = Vec::new();
-        for reason in reasons {
+        for reason in &reasons {
             let sentence = reason.message.trim();
             if !sentence.is_empty() && !sentences.contains(&sentence) && sentences.len() < SENTENCES {
                 sentences.push(sentence);
@@ -229,7 +230,8 @@ impl Statement {
 
     fn about(restricted: Restricted<'_>, decision: Option<DecisionId>, now: Timestamp) -> Self {
         let Restricted { verdict, language, content_time } = restricted;
-        let category = verdict.evaluation.reasons.first().map_or("other", |reason| &reason.category);
+        let reasons = telling(&verdict.evaluation.reasons);
+        let category = reasons.first().map_or("other", |reason| &reason.category);
         Self {
             puid: Puid::derive(&verdict.comment, verdict.revision, decision),
             comment: verdict.comment.clone(),
@@ -250,6 +252,22 @@ impl Statement {
     }
 }
 
+/// The reasons that say why a comment was rejected, weightiest first: those that reject or add points and show
+/// what in the comment did; if there are none, those that reject or add points; else all. What else a rule
+/// says ("a moderator reads it first") is not true of a comment that is rejected.
+fn telling(reasons: &[Reason]) -> Vec<&Reason> {
+    let rejects = |reason: &&Reason| reason.action == Some(Action::Reject) || reason.score.get() > 0.0;
+    let shows = |reason: &&Reason| rejects(reason) && !reason.spans.is_empty();
+    let all = || reasons.iter();
+    if all().any(|reason| shows(&reason)) {
+        all().filter(shows).collect()
+    } else if all().any(|reason| rejects(&reason)) {
+        all().filter(rejects).collect()
+    } else {
+        all().collect()
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use uuid::Uuid;
@@ -257,7 +275,7 @@ pub(super) mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::ids::RuleSetVersion;
-    use crate::verdict::{Evaluation, Reason, Score};
+    use crate::verdict::{Evaluation, Field, Score, Span};
 
     fn reason(rule: &str, category: &str, guideline: &str, message: &str) -> Reason {
         Reason {
@@ -314,6 +332,28 @@ pub(super) mod tests {
         assert!(!shown.contains("secret") && !shown.contains("rule-"), "{shown}");
         let again = Statement::of_verdict(restricted(&verdict()), section, Timestamp::from_millis(99));
         assert_eq!(again.puid, statement.puid);
+    }
+
+    #[test]
+    fn what_is_in_the_comment_is_told_before_what_is_known_of_its_author() {
+        let mut verdict = verdict();
+        let mut history = reason("history", "history", "respect", "A moderator reads your comment first.");
+        history.action = Some(Action::Review);
+        history.score = Score::new(0.0);
+        let mut insult = reason("rule-8", "harassment", "be-kind", "It insults somebody.");
+        insult.spans = vec![Span { field: Field::Body, start: 0, end: 3 }];
+        let late = reason("late", "age", "respect", "The page is old.");
+        verdict.evaluation.reasons = vec![history.clone(), late, insult];
+        let statement = Statement::of_verdict(restricted(&verdict), section, Timestamp::from_millis(9));
+        assert_eq!(
+            (statement.category.as_str(), statement.guideline.unwrap().id.as_str()),
+            ("harassment", "be-kind")
+        );
+        assert!(statement.facts.ends_with("the guidelines. It insults somebody."), "{}", statement.facts);
+
+        verdict.evaluation.reasons = vec![history];
+        let statement = Statement::of_verdict(restricted(&verdict), section, Timestamp::from_millis(9));
+        assert_eq!(statement.category, "history", "the only one there is");
     }
 
     #[test]

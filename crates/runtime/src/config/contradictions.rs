@@ -86,10 +86,21 @@ impl Config {
                 self.ingest.stream_in_flight, self.ingest.group_items
             ),
         );
-        warn(
-            self.listen.grpc == self.listen.health && self.listen.grpc.port() != 0 && self.has_grpc_door(),
-            format!("listen.grpc and listen.health are the same address {}", self.listen.grpc),
-        );
+        let doors = [
+            ("listen.grpc", self.listen.grpc, self.has_grpc_door()),
+            ("listen.web", self.listen.web, self.runs(ServeRole::Console)),
+            ("listen.health", self.listen.health, true),
+        ];
+        for (place, (name, address, is_open)) in doors.iter().enumerate() {
+            for (other, _, _) in
+                doors[..place].iter().filter(|(_, taken, opened)| taken == address && *opened && *is_open)
+            {
+                warn(
+                    address.port() != 0,
+                    format!("{other} and {name} are the same address {address}: a process cannot start"),
+                );
+            }
+        }
         found
     }
 }
@@ -110,6 +121,10 @@ mod tests {
         assert!(
             found[0].starts_with("queue.url is set") && found[1].starts_with("listen.grpc 0.0.0.0:50051")
         );
+
+        let mut config = Config::default();
+        config.listen.web = config.listen.health;
+        assert!(config.contradictions()[0].starts_with("listen.web and listen.health are the same"));
 
         let mut config = Config::default();
         config.worker.prefetch = 1;

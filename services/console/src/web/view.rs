@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use moderato_domain::{
-    Actor, AuthorKey, CommentId, Field, Ids, Preferences, Priority, Reason, SiteId, State, Timestamp,
+    Actor, AuthorKey, CommentId, DecisionKind, Field, Ids, Preferences, Priority, Reason, ReviewQueue,
+    SiteId, State, Timestamp,
 };
 use moderato_engine::Guidelines;
 use moderato_store::{Claim, DecisionRecord, QueueItem, StoredComment};
@@ -130,6 +131,10 @@ pub(crate) struct Card {
     pub(crate) priority: &'static str,
     /// Open reports.
     pub(crate) reports: u32,
+    /// Its author objects to a decision.
+    pub(crate) is_appeal: bool,
+    /// The site can tell who wrote it.
+    pub(crate) has_known_author: bool,
     /// Comments that wait with a text like this, this one included; 0 if there is no other.
     pub(crate) alike: u32,
     /// Who looks at it.
@@ -262,8 +267,8 @@ impl Why {
 pub(crate) struct Outcome {
     /// Who; "You", if it was the one who looks.
     pub(crate) who: String,
-    /// What they did.
-    pub(crate) did: &'static str,
+    /// What they did; `None` if it was no decision.
+    pub(crate) kind: Option<DecisionKind>,
     /// The guideline section; empty if none.
     pub(crate) section: String,
     /// When.
@@ -290,6 +295,11 @@ pub(crate) struct Undo {
 }
 
 impl Outcome {
+    /// What they did with `what`.
+    pub(crate) fn did(&self, what: &str) -> String {
+        self.kind.map_or_else(|| format!("changed about {what}"), |kind| words::did(kind, what))
+    }
+
     /// A decision as `frame.me` sees it.
     pub(crate) fn of(record: &DecisionRecord, frame: &Frame) -> Self {
         let mine = record.actor.id == frame.me.id;
@@ -297,7 +307,7 @@ impl Outcome {
         let section = |id: &str| frame.section_title(id).to_owned();
         Self {
             who: who(&record.actor),
-            did: words::did(record.kind),
+            kind: Some(record.kind),
             section: record.guideline.as_deref().map(section).unwrap_or_default(),
             when: Moment::of(record.decide_time, frame.now),
             note: record.note.clone().unwrap_or_default(),
@@ -383,6 +393,8 @@ impl Card {
             public: comment.state == State::Published,
             priority: item.priority.as_str(),
             reports: item.reports,
+            is_appeal: item.queue == Some(ReviewQueue::Appeals),
+            has_known_author: item.author.is_some(),
             alike: if item.campaign > 1 { item.campaign } else { 0 },
             claim: item.claim.as_ref().map(|claim| Held::of(claim, &frame.me)),
             body: Text::of(&comment.body, Field::Body, reasons, texts),

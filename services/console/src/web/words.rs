@@ -92,8 +92,19 @@ pub(crate) const fn state(state: State) -> &'static str {
     }
 }
 
-/// What somebody did: "Ann ... it".
-pub(crate) const fn did(kind: DecisionKind) -> &'static str {
+/// What somebody did with `what`: "Ann ...".
+pub(crate) fn did(kind: DecisionKind, what: &str) -> String {
+    match kind {
+        DecisionKind::Approve => format!("approved {what}"),
+        DecisionKind::Reject => format!("rejected {what}"),
+        DecisionKind::Spam => format!("marked {what} as spam"),
+        DecisionKind::Escalate => format!("escalated {what}"),
+        DecisionKind::SendBack => format!("sent {what} back"),
+    }
+}
+
+/// What was done to many.
+pub(crate) const fn done(kind: DecisionKind) -> &'static str {
     match kind {
         DecisionKind::Approve => "approved",
         DecisionKind::Reject => "rejected",

@@ -470,7 +470,7 @@ async fn what_happens_is_told_live_until_the_session_ends() {
     assert!(told.contains("event: changed") && !told.contains("mislabelled"), "no text of comments: {told}");
     let changes =
         ben.send(ben.request(Method::GET, "/sites/blog/queue/changes?id=c2").header("x-fragment", "1")).await;
-    assert!(changes.body.contains("Ann approved this"), "{}", changes.body);
+    assert!(changes.body.contains("Ann approved it"), "{}", changes.body);
 
     ben.clone().submit("/sign-out", &[]).await;
     while !told.contains("event: ended") {

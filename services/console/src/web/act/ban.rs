@@ -92,7 +92,7 @@ pub(super) async fn ask(
 }
 
 fn unrecognised() -> Problem {
-    Problem::conflict(
+    Problem::invalid(
         "The site cannot tell this author from others: there is no account and no address to go by.",
     )
 }

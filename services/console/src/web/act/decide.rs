@@ -171,13 +171,13 @@ impl Answer {
                 format!(
                     "{}: {}.",
                     words::count(done as u64, "comment", "comments"),
-                    words::did(decision.kind)
+                    words::done(decision.kind)
                 )
             }
             (done, not) => format!(
                 "{}: {}. {}",
                 words::count(done as u64, "comment", "comments"),
-                words::did(decision.kind),
+                words::done(decision.kind),
                 words::count(
                     not as u64,
                     "was not decided: see why below.",
@@ -247,9 +247,11 @@ fn refused_card(why: &DecideRefusal, item: &QueueItem, form: &DecideForm, frame:
         }
         DecideRefusal::Withdrawn => "It was taken back meanwhile; there is nothing left to decide.".to_owned(),
         DecideRefusal::AlreadyDecided { by } => {
-            let Outcome { who, did, section, when, .. } = Outcome::of(by, frame);
+            let outcome = Outcome::of(by, frame);
+            let did = outcome.did("it");
+            let Outcome { who, section, when, .. } = outcome;
             let section = if section.is_empty() { section } else { format!(" ({section})") };
-            format!("{who} {did} it {}{section}. Your decision changed nothing; decide again if you see it otherwise.", when.ago)
+            format!("{who} {did} {}{section}. Your decision changed nothing; decide again if you see it otherwise.", when.ago)
         }
         DecideRefusal::OwnDecision => {
             "The author appeals against a decision of yours, so somebody else has to answer. Nothing was decided."

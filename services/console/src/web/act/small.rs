@@ -198,7 +198,7 @@ impl Entry {
         };
         Some(Self {
             href: format!("{}/comments/{}", frame.base, first.comment.comment),
-            text: format!("{} {what}{section}", outcome.did),
+            text: format!("{}{section}", outcome.did(&what)),
             when: outcome.when,
             undone: outcome.undone,
             undo: outcome.undo,

@@ -283,11 +283,11 @@ impl Last {
         let what = words::count(records.len() as u64, "comment", "comments");
         let section =
             if outcome.section.is_empty() { String::new() } else { format!(": {}", outcome.section) };
-        let undone = outcome.undone.map(|undone| format!(" It was {undone}.")).unwrap_or_default();
+        let undone = outcome.undone.as_ref().map(|undone| format!(" It was {undone}.")).unwrap_or_default();
         Some(Self {
             decision: first.id.0.to_string(),
             count: records.len(),
-            text: format!("{} {} {what}{section}.{undone}", outcome.who, outcome.did),
+            text: format!("{} {}{section}.{undone}", outcome.who, outcome.did(&what)),
             undo: outcome.undo,
         })
     }
@@ -462,7 +462,7 @@ pub(super) fn outcome(newest: Option<&DecisionRecord>, item: &QueueItem, frame: 
         Some(record) => Outcome::of(record, frame),
         None => Outcome {
             who: "Something".to_owned(),
-            did: "changed about",
+            kind: None,
             section: String::new(),
             when: Moment::of(item.comment.update_time, frame.now),
             note: String::new(),
