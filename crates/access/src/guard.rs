@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moderato_api::status::Refusal;
 use moderato_domain::{Actor, Clock, ErrorCode, Permission, Site, SiteId, Timestamp};
-use moderato_store::{ApiKey, ApiKeyId, Directory, DirectorySnapshot};
+use moderato_store::{ApiKey, Directory, DirectorySnapshot};
 use tonic::metadata::MetadataMap;
 
 use crate::key::Presented;
@@ -32,20 +32,7 @@ impl Guard {
         Self { directory, clock }
     }
 
-    /// May the caller do this on this site?
-    pub fn authorize(
-        &self,
-        metadata: &MetadataMap,
-        site: &SiteId,
-        permission: Permission,
-    ) -> Result<Caller, Refusal> {
-        let caller = self.authenticate(metadata, permission)?;
-        caller.on(site)?;
-        Ok(caller)
-    }
-
-    /// May the caller do this at all? For calls that name their site later, item by item: see
-    /// [`Caller::on`].
+    /// May the caller do this at all? On which site is asked next: see [`Caller::on`].
     pub fn authenticate(&self, metadata: &MetadataMap, permission: Permission) -> Result<Caller, Refusal> {
         let presented = Presented::parse(bearer(metadata)?).ok_or_else(rejected)?;
         let seen = self.directory.snapshot();
@@ -88,11 +75,6 @@ impl Caller {
     /// The key's site.
     pub fn site(&self) -> &Arc<Site> {
         &self.site
-    }
-
-    /// The public half of the key, for logs.
-    pub fn key(&self) -> &ApiKeyId {
-        &self.key.id
     }
 }
 

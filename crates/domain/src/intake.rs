@@ -11,6 +11,8 @@ use crate::site::SiteSettings;
 
 /// Hard bounds, whatever a site allows. Bytes, since they protect memory and storage.
 pub mod limits {
+    use std::time::Duration;
+
     /// Body. Akismet clients send up to 64 KiB.
     pub const BODY_BYTES: usize = 64 * 1024;
     /// Display name (WordPress keeps 245 bytes).
@@ -27,6 +29,8 @@ pub mod limits {
     pub const ATTACHMENTS: usize = 32;
     /// MIME type (RFC 6838 §4.2: at most 127 characters on each side of the slash).
     pub const MIME_TYPE_BYTES: usize = 255;
+    /// How far a platform's clock may be ahead of ours.
+    pub const CLOCKS_APART: Duration = Duration::from_hours(1);
 }
 
 /// A comment as a platform sent it. Empty text means "not given".
@@ -135,6 +139,7 @@ impl CommentDraft {
         let permalink = check.url("comment.permalink", self.permalink);
         let ip = check.ip(&self.ip);
         let guidelines_version = check.guidelines(self.guidelines_version, settings);
+        let create_time = check.create_time(self.create_time, arrival.accept_time);
         let circumstances = Circumstances {
             verified: self.verified,
             form: Form {
@@ -161,7 +166,7 @@ impl CommentDraft {
                 guidelines_version,
                 circumstances,
                 request_id: arrival.request_id,
-                create_time: self.create_time.unwrap_or(arrival.accept_time),
+                create_time,
                 accept_time: arrival.accept_time,
             }),
             _ => Err(check.violations),
@@ -326,6 +331,15 @@ impl Check {
         accepted
     }
 
+    fn create_time(&mut self, told: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        let ahead = told.unwrap_or(now).since(now);
+        if ahead > limits::CLOCKS_APART {
+            let description = format!("is {} s ahead of the time here", ahead.as_secs());
+            self.fail("comment.create_time", "IN_FUTURE", description);
+        }
+        told.unwrap_or(now)
+    }
+
     fn fill_time(&mut self, millis: Option<i64>) -> Option<u64> {
         let read = millis.map(u64::try_from)?;
         read.map_err(|_| self.fail("comment.form.fill_time", "OUT_OF_RANGE", "is negative")).ok()
@@ -412,6 +426,8 @@ fn header(mut text: String) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -440,6 +456,17 @@ mod tests {
             Ok(_) => Vec::new(),
             Err(violations) => violations.into_iter().map(|v| (v.field.into_owned(), v.reason)).collect(),
         }
+    }
+
+    #[test]
+    fn a_comment_cannot_have_been_written_later_but_clocks_differ() {
+        let settings = SiteSettings::default();
+        let written = |ahead: i64| CommentDraft {
+            create_time: Some(arrival().accept_time.plus(Duration::from_secs(ahead.unsigned_abs()))),
+            ..draft("hello")
+        };
+        assert_eq!(reasons(written(3_600), &settings), []);
+        assert_eq!(reasons(written(3_601), &settings), [("comment.create_time".to_owned(), "IN_FUTURE")]);
     }
 
     #[test]

@@ -121,11 +121,13 @@ async fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let (queue, closing) = compose::queue(&args.config.load()?).await?;
     let depth = queue.depth().await?;
     let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
+    let none_waits = || if depth.ready == 0 { "none waits" } else { "not known" }.to_owned();
+    let oldest = depth.oldest_age.map_or_else(none_waits, age);
     let rows = [
         ("ready", thousands(depth.ready), "messages that wait for a worker"),
         ("retrying", thousands(depth.retrying), "held back until their next attempt"),
         ("dead", thousands(depth.dead), "given up; see `moderato queue dead list`"),
-        ("oldest", or_unknown(depth.oldest_age.map(age)), "age of the oldest that waits"),
+        ("oldest", oldest, "age of the oldest that waits"),
         ("consumers", or_unknown(depth.consumers.map(|n| n.to_string())), "workers attached"),
     ];
     let rows: Vec<Vec<String>> =

@@ -172,6 +172,9 @@ impl Opened {
         eprintln!("this link works once, within {} hours:", self.config.console.invite_h);
         let url = announce::configured_url(&self.config, self.config.listen.web);
         println!("{}", announce::link_url(&url, token));
+        if self.config.console.public_url.is_none() {
+            eprintln!("(if people reach the pages elsewhere than at {url}, set console.public_url)");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moderato_domain::{ManualClock, PrivacyKey, Role, SiteSettings, SystemIds};
-use moderato_store::{StoreError, Tenants};
+use moderato_store::{ApiKeyId, StoreError, Tenants};
 
 use super::*;
 use crate::key::{ApiKeySecret, mint};
@@ -80,7 +80,9 @@ impl Door {
 
     fn ask(&self, authorization: &str, site: &str) -> Result<Caller, Refusal> {
         let site = SiteId::parse(site).unwrap();
-        self.guard.authorize(&metadata(authorization), &site, Permission::SubmitComments)
+        let caller = self.guard.authenticate(&metadata(authorization), Permission::SubmitComments)?;
+        caller.on(&site)?;
+        Ok(caller)
     }
 }
 
@@ -134,8 +136,7 @@ async fn every_key_that_is_no_good_gets_the_same_answer() {
     for none in ["", "Basic YTpi", &key[7..]] {
         assert_eq!(code(door.ask(none, "blog")), Some(ErrorCode::KeyMissing), "{none}");
     }
-    let site = SiteId::parse("blog").unwrap();
-    let without = door.guard.authorize(&MetadataMap::new(), &site, Permission::SubmitComments);
+    let without = door.guard.authenticate(&MetadataMap::new(), Permission::SubmitComments);
     assert_eq!(code(without), Some(ErrorCode::KeyMissing));
 }
 

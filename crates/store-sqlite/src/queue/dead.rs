@@ -10,8 +10,8 @@ use super::messages::{envelope, select_messages};
 use crate::database::Database;
 use crate::rows;
 
-/// Messages moved or deleted in one transaction. Each may be 256 KiB, and accepting submissions
-/// waits meanwhile.
+/// Messages moved or deleted in one transaction. Each is some 128 KiB at most, unless configured
+/// otherwise, and accepting submissions waits meanwhile.
 const AT_ONCE: usize = 100;
 
 pub(super) async fn list(database: &Database, limit: usize) -> sqlx::Result<Vec<DeadLetter>> {

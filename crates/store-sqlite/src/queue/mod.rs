@@ -33,7 +33,7 @@ use committer::Committer;
 use consumer::SqliteConsumer;
 use held::HeldMessages;
 
-/// Largest body. The group publisher stays below 256 KiB; this is RabbitMQ 4's default limit, so that
+/// Largest body. The group publisher stays far below it; this is RabbitMQ 4's default limit, so that
 /// what one backend takes, the other takes too.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 

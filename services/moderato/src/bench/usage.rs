@@ -206,7 +206,7 @@ fn tree_usage(pid: u32) -> Option<Reading> {
 
 fn usage_of(stat: &Stat, with_ended_children: bool) -> Reading {
     let ended = if with_ended_children { stat.ended_children } else { 0 };
-    // Memory that processes share is counted once.
+    // Without memory that processes share, such as PostgreSQL's buffers: each of them would count it.
     let pages = stat.pages.saturating_sub(stat.shared_pages);
     Reading { cpu_seconds: (stat.own + ended) as f64 / TICKS_PER_SECOND, rss: pages * PAGE_BYTES }
 }
