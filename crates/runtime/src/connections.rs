@@ -18,8 +18,11 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 /// processes.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// Longest wait for the first byte. Later silence is the business of HTTP/2's keep-alive.
+/// Longest wait for a greeting. Silence behind it is the business of HTTP/2's keep-alive.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
+
+/// Bytes of a greeting: of HTTP/2's preface (RFC 9113 §3.4). With TLS a handshake begins with more.
+const GREETING_BYTES: usize = 24;
 
 /// Wait after a failed accept, which means that this process has too many files open.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -32,6 +35,8 @@ pub(crate) fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<Bo
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
             match incoming.next().await? {
                 Ok(stream) => return Some((Ok(Bounded::new(stream, place)), (incoming, places))),
+                // The client's business, before anybody talked to it.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::warn!(%error, "the gRPC door cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -45,15 +50,16 @@ pub(crate) fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<Bo
 #[derive(Debug)]
 pub(crate) struct Bounded {
     stream: TcpStream,
-    /// Until the first byte has come.
-    greeting: Option<Pin<Box<Sleep>>>,
+    /// Until the greeting has come: how long it may take, and how much of it is missing.
+    greeting: Option<(Pin<Box<Sleep>>, usize)>,
     /// Free when the connection is gone.
     _place: OwnedSemaphorePermit,
 }
 
 impl Bounded {
     fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, greeting: Some(Box::pin(sleep(GREETING_LIMIT))), _place: place }
+        let greeting = (Box::pin(sleep(GREETING_LIMIT)), GREETING_BYTES);
+        Self { stream, greeting: Some(greeting), _place: place }
     }
 }
 
@@ -71,12 +77,13 @@ impl AsyncRead for Bounded {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_ready() {
+        let Some((limit, missing)) = &mut self.greeting else { return read };
+        *missing = missing.saturating_sub(buffer.filled().len() - before);
+        if *missing == 0 {
             self.greeting = None;
-        } else if let Some(greeting) = &mut self.greeting
-            && greeting.as_mut().poll(context).is_ready()
-        {
+        } else if read.is_pending() && limit.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         read
@@ -131,18 +138,20 @@ mod tests {
 
     // Where time is paused it goes on by itself once everybody waits.
     #[tokio::test(start_paused = true)]
-    async fn who_says_nothing_loses_the_place() {
-        let (mut door, client) = connection().await;
-        assert_eq!(door.read(&mut [0; 8]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        drop(client);
+    async fn who_says_nothing_or_only_half_a_greeting_loses_the_place() {
+        for said in [&b""[..], b"PRI * HTTP"] {
+            let (mut door, mut client) = connection().await;
+            client.write_all(said).await.unwrap();
+            let error = door.read_exact(&mut [0; GREETING_BYTES]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_greeted_may_be_silent() {
         let (mut door, mut client) = connection().await;
-        client.write_all(b"PRI").await.unwrap();
-        client.flush().await.unwrap();
-        assert_eq!(door.read(&mut [0; 8]).await.unwrap(), 3);
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        door.read_exact(&mut [0; GREETING_BYTES]).await.unwrap();
         let mut rest = [0; 8];
         let waited = tokio::time::timeout(10 * GREETING_LIMIT, door.read(&mut rest)).await;
         assert!(waited.is_err(), "still open");

@@ -1,5 +1,5 @@
-//! What every change of a comment leaves behind in the same transaction: its event, the counters of
-//! its author, and a notification for those who follow the log.
+//! What every change of a comment leaves behind in the same transaction: its event and the counters of
+//! its author. And those who follow the log are notified.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use moderato_store::EventKind;
 use sqlx::PgConnection;
 
 use crate::copy::CopyRows;
+use crate::hint::NOTIFY;
 
 /// One comment that changed.
 pub(crate) struct Change {
@@ -47,7 +48,7 @@ struct Tally {
 /// `authors` receives rows in key order, the order in which every transaction locks them. A row of
 /// an author who wrote nothing in this transaction has the extreme times, which change no time of
 /// the row that is there; if there is none (erased), none is made.
-const PUBLISH: &str = "
+const WRITE: &str = "
     WITH logged AS (
         INSERT INTO events (kind, site_id, comment_id, thread_id, revision, action, state, time_ms)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
@@ -71,7 +72,7 @@ const PUBLISH: &str = "
             last_text     = CASE WHEN excluded.last_seen_ms >= a.last_seen_ms
                                  THEN excluded.last_text ELSE a.last_text END
     )
-    SELECT pg_notify('moderato_events', '')";
+    SELECT 1";
 
 /// Many events.
 const LOG: &str = "
@@ -86,8 +87,18 @@ const COPY_EVENTS_FROM: usize = 200;
 /// Bytes of a usual event.
 const EVENT_BYTES: usize = 180;
 
-/// Writes the events of `changes` in their order, and what they mean for authors.
+/// Writes `changes`, and notifies those who follow the log when the transaction commits.
 pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
+    write(transaction, changes).await?;
+    if !changes.is_empty() {
+        sqlx::query(NOTIFY).execute(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Writes the events of `changes` in their order, and what they mean for authors. Whoever commits this
+/// rings the [`Bell`](crate::hint::Bell).
+pub(crate) async fn write(transaction: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -99,7 +110,7 @@ pub(crate) async fn publish(transaction: &mut PgConnection, changes: &[Change]) 
     }
     let changes = if copied { &[] } else { changes };
     let authors = || tallies.iter();
-    sqlx::query(PUBLISH)
+    sqlx::query(WRITE)
         .bind(column(changes, |change| change.kind.as_str()))
         .bind(column(changes, |change| change.comment.site.as_str()))
         .bind(column(changes, |change| change.comment.comment.as_str()))

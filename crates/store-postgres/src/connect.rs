@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::PostgresStore;
 use crate::error::{in_time, store_error};
-use crate::hint::EventHint;
+use crate::hint::{Bell, EventHint};
 
 /// Longest a statement may run or wait for a lock. A batch of 200 takes a few milliseconds.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,7 +77,7 @@ impl PostgresStore {
             .test_before_acquire(false)
             .connect_lazy_with(server.clone());
         warn_of_foreign_events(&pool).await?;
-        Ok(Self { pool, clock, hint: EventHint::listen_to(server) })
+        Ok(Self { bell: Bell::hang_up(pool.clone()), pool, clock, hint: EventHint::listen_to(server) })
     }
 }
 

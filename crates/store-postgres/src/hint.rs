@@ -1,18 +1,24 @@
 //! Tells readers of the log that it grew.
 //!
-//! A transaction that writes events notifies `moderato_events` when it commits. At that moment its
-//! events may still be held back, because an older transaction runs on; nobody is notified when
+//! A transaction that writes events notifies `moderato_events` when it commits, but for the workers', which
+//! ring a [`Bell`] after it: notifying transactions commit one after the other, each with its wait for the
+//! disk. At that moment the events may still be held back, because an older transaction runs on; nobody is notified when
 //! that one ends. So after each notification the log is asked whether the newest committed event can
 //! be seen yet, and while it cannot, readers are told again after growing pauses, a few times.
 //! Whoever runs longer than that is noticed by the readers' own look once a second.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 const CHANNEL: &str = "moderato_events";
+
+/// Notifies all listeners, when the transaction commits.
+pub(crate) const NOTIFY: &str = "SELECT pg_notify('moderato_events', '')";
 
 /// Pauses between looks while events are held back. A batch takes milliseconds; together they cover
 /// most of the second after which readers look anyway.
@@ -33,6 +39,41 @@ const HELD_BACK: &str = "
         (SELECT xact_id FROM events ORDER BY xact_id DESC, sequence DESC LIMIT 1)
             >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
         false)";
+
+/// A task that notifies for transactions that did not do so themselves. While it notifies for some, others
+/// share the next turn.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    rung: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Bell {
+    pub(crate) fn hang_up(pool: PgPool) -> Self {
+        let rung = Arc::new(Notify::new());
+        let heard = Arc::clone(&rung);
+        let task = tokio::spawn(async move {
+            loop {
+                heard.notified().await;
+                if let Err(error) = sqlx::query(NOTIFY).execute(&pool).await {
+                    tracing::debug!(%error, "readers of the log were not notified; they look by themselves");
+                }
+            }
+        });
+        Self { rung, task }
+    }
+
+    /// Says that events were committed.
+    pub(crate) fn ring(&self) {
+        self.rung.notify_one();
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 /// A task that listens, on a connection of its own, for as long as the store lives.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 //! | `withdraw` | comments taken back |
 //! | `review` | what waits for moderators, and what they make of it |
 //! | `audit` | who did what |
-//! | `changes` | what every change leaves behind: its event, its author's counters, a notification |
+//! | `changes` | what every change leaves behind: its event, its author's counters |
 //! | `facts`, `recent` | what is known before judging, and the log of recent comments it is known from |
 //! | `redress` | reports, statements of reasons, appeals, mails |
 //! | `reading` | what platforms read |
@@ -55,7 +55,7 @@ use sqlx::PgPool;
 pub use connect::PostgresOptions;
 
 use crate::error::in_time;
-use crate::hint::EventHint;
+use crate::hint::{Bell, EventHint};
 
 /// The store in a PostgreSQL database.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ pub struct PostgresStore {
     pool: PgPool,
     clock: Arc<dyn Clock>,
     hint: EventHint,
+    bell: Bell,
 }
 
 #[async_trait]
@@ -76,7 +77,9 @@ impl Pipeline for PostgresStore {
     }
 
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
-        in_time(record::record(&self.pool, batch)).await
+        let recorded = in_time(record::record(&self.pool, batch)).await;
+        self.bell.ring();
+        recorded
     }
 
     async fn withdraw(&self, batch: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {

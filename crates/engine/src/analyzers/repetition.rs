@@ -85,3 +85,20 @@ fn word_share(context: &Context<'_>, seen: &mut Observed<'_>) {
     let most = words.chunk_by(|left, right| left == right).map(<[u64]>::len).max().unwrap_or_default();
     seen.set_share(FieldId::RepetitionWordShare, most, words.len());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn runs_of_ascii_are_as_long_as_those_of_characters(text in "[ab .]{0,40}") {
+            let slow = longest_run(text.char_indices().map(|(at, ch)| (at, ch, ch.len_utf8())), ' ');
+            let fast = longest_run_of_ascii(text.as_bytes());
+            proptest::prop_assert_eq!(fast.0, slow.0);
+            if slow.0 >= RUN_NOTED_MIN {
+                proptest::prop_assert_eq!(fast.1, slow.1);
+            }
+        }
+    }
+}

@@ -423,6 +423,17 @@ mod tests {
         readings(text, |_| false).into_iter().map(|(reading, ..)| reading).collect()
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_word_is_plain_whatever_stands_around_it(text in "[a-c]{1,9}([ .!1é*Z][a-c ]{0,9})?") {
+            let letters = text.bytes().take_while(u8::is_ascii_lowercase).count();
+            let stretched = text.as_bytes()[..letters].windows(3).any(|run| run[0] == run[1] && run[1] == run[2]);
+            let goes_on = text[letters..].starts_with(['!', '1', 'é', '*', 'Z']);
+            let expected = (letters > 1 && !stretched && !goes_on).then_some(letters);
+            proptest::prop_assert_eq!(plain_word_end(&text, 0), expected);
+        }
+    }
+
     #[test]
     fn games_are_undone() {
         for (text, expected) in [

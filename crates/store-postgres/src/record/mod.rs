@@ -10,7 +10,7 @@
 //!    readers see is stale.
 //!
 //! Either way, what later comments are compared with is added to the log of recent comments, and what
-//! changed is published: events, authors' counters, a notification.
+//! changed to events and authors' counters.
 
 mod comments;
 mod fresh;
@@ -22,7 +22,7 @@ use moderato_domain::{CommentId, Revision, SiteId};
 use moderato_store::{NewRecord, Recorded, waves};
 use sqlx::{PgConnection, PgPool};
 
-use crate::changes::{Change, column, publish};
+use crate::changes::{self, Change, column};
 use crate::copy::COPY_FROM;
 use crate::recent;
 
@@ -55,7 +55,7 @@ async fn write(
     let records = fresh.iter().chain(others);
     let applied = records.filter(|(index, _)| changes.contains_key(index)).map(|(_, record)| *record);
     recent::remember(&mut transaction, applied).await?;
-    publish(&mut transaction, &column(changes, |(_, change)| change)).await?;
+    changes::write(&mut transaction, &column(changes, |(_, change)| change)).await?;
     transaction.commit().await?;
     Ok(outcomes)
 }
