@@ -50,9 +50,9 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        // Four days without a worker at a thousand comments an hour, each in a message of its own; and
-        // a disk use that a small machine can carry.
-        Self { max_messages: 100_000, max_bytes: 4 * 1024 * 1024 * 1024 }
+        // As on a broker, so that the setting means the same: six weeks without a worker at a thousand
+        // comments an hour, each in a message of its own; and a disk use that a small machine can carry.
+        Self { max_messages: 1_000_000, max_bytes: 4 * 1024 * 1024 * 1024 }
     }
 }
 

@@ -193,3 +193,36 @@ pub(crate) fn collector(config: &Config, store: Arc<dyn Store>) -> anyhow::Resul
         .transpose()?;
     Ok(Collector::new(store, config.facts.missing, lists))
 }
+
+#[cfg(test)]
+mod tests {
+    use moderato_ingest::IngestOptions;
+    use moderato_query::QueryOptions;
+    use moderato_queue::GroupLimits;
+    use moderato_worker::WorkerOptions;
+
+    use super::*;
+
+    #[test]
+    fn what_a_configuration_leaves_out_is_what_the_parts_do_by_themselves() {
+        let Config { queue, store, ingest, worker, query, .. } = Config::default();
+        let broker = RabbitMqOptions::default();
+        assert_eq!((queue.max_messages, queue.max_bytes), (broker.max_length, broker.max_length_bytes));
+        assert_eq!(
+            (queue.prefix, queue.confirm_timeout_s),
+            (broker.prefix, broker.confirm_timeout.as_secs())
+        );
+        let file = QueueLimits::default();
+        assert_eq!((queue.max_messages, queue.max_bytes), (file.max_messages, file.max_bytes));
+        assert_eq!(store.connections, PostgresOptions::default().max_connections);
+        let (options, group) = (IngestOptions::default(), GroupLimits::default());
+        assert_eq!((ingest.max_in_flight, ingest.max_streams), (options.max_in_flight, options.max_streams));
+        assert_eq!(ingest.stream_in_flight, options.stream_in_flight);
+        assert_eq!((ingest.group_items, ingest.group_bytes), (group.items, group.bytes));
+        let options = WorkerOptions::default();
+        assert_eq!((worker.batch, worker.prefetch), (options.batch_items, options.prefetch));
+        assert_eq!(worker.batches_in_flight, options.batches_in_flight);
+        let options = QueryOptions::default();
+        assert_eq!((query.max_waiters, query.max_watchers), (options.max_waiters, options.max_watchers));
+    }
+}
