@@ -53,26 +53,24 @@ const WRITE: &str = "
         INSERT INTO events (kind, site_id, comment_id, thread_id, revision, action, state, time_ms)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
                              $6::text[], $7::text[], $8::bigint[])
-    ), counted AS (
-        INSERT INTO authors AS a
-            (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text)
-        SELECT site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text
-        FROM unnest($9::text[], $10::bytea[], $11::bigint[], $12::bigint[], $13::bigint[],
-                    $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[])
-            AS n (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms,
-                  last_text, wrote)
-        WHERE n.wrote
-           OR EXISTS (SELECT FROM authors e WHERE e.site_id = n.site_id AND e.author_key = n.author_key)
-        ON CONFLICT (site_id, author_key) DO UPDATE SET
-            comments      = a.comments + excluded.comments,
-            published     = a.published + excluded.published,
-            rejected      = a.rejected + excluded.rejected,
-            first_seen_ms = least(a.first_seen_ms, excluded.first_seen_ms),
-            last_seen_ms  = greatest(a.last_seen_ms, excluded.last_seen_ms),
-            last_text     = CASE WHEN excluded.last_seen_ms >= a.last_seen_ms
-                                 THEN excluded.last_text ELSE a.last_text END
     )
-    SELECT 1";
+    INSERT INTO authors AS a
+        (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text)
+    SELECT site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms, last_text
+    FROM unnest($9::text[], $10::bytea[], $11::bigint[], $12::bigint[], $13::bigint[],
+                $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[])
+        AS n (site_id, author_key, comments, published, rejected, first_seen_ms, last_seen_ms,
+              last_text, wrote)
+    WHERE n.wrote
+       OR EXISTS (SELECT FROM authors e WHERE e.site_id = n.site_id AND e.author_key = n.author_key)
+    ON CONFLICT (site_id, author_key) DO UPDATE SET
+        comments      = a.comments + excluded.comments,
+        published     = a.published + excluded.published,
+        rejected      = a.rejected + excluded.rejected,
+        first_seen_ms = least(a.first_seen_ms, excluded.first_seen_ms),
+        last_seen_ms  = greatest(a.last_seen_ms, excluded.last_seen_ms),
+        last_text     = CASE WHEN excluded.last_seen_ms >= a.last_seen_ms
+                             THEN excluded.last_text ELSE a.last_text END";
 
 /// Many events.
 const LOG: &str = "

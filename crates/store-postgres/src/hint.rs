@@ -2,10 +2,11 @@
 //!
 //! A transaction that writes events notifies `moderato_events` when it commits, but for the workers', which
 //! ring a [`Bell`] after it: notifying transactions commit one after the other, each with its wait for the
-//! disk. At that moment the events may still be held back, because an older transaction runs on; nobody is notified when
-//! that one ends. So after each notification the log is asked whether the newest committed event can
-//! be seen yet, and while it cannot, readers are told again after growing pauses, a few times.
-//! Whoever runs longer than that is noticed by the readers' own look once a second.
+//! disk. At that moment the events may still be held back, because an older transaction runs on; nobody is
+//! notified when that one ends. So after each notification the log is asked whether the newest committed
+//! event can be seen yet, and while it cannot, readers are told again after growing pauses, a few times.
+//! Whoever runs longer than that is noticed by the readers' own look once a second, as is a notification
+//! that was lost with its worker.
 
 use std::sync::Arc;
 use std::time::Duration;

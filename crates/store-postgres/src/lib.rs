@@ -78,6 +78,7 @@ impl Pipeline for PostgresStore {
 
     async fn record(&self, batch: &[NewRecord]) -> Result<Vec<Recorded>, StoreError> {
         let recorded = in_time(record::record(&self.pool, batch)).await;
+        // Also after an error: an answer may be lost behind a commit.
         self.bell.ring();
         recorded
     }

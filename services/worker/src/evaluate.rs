@@ -24,22 +24,26 @@ impl Worker {
         let Some(oldest) = batch.iter().map(|delivery| delivery.envelope.first_accept).min() else { return };
         let _held = self.in_hand.hold(oldest);
         for piece in suspects::part(batch) {
-            self.evaluate_piece(piece).await;
+            if self.evaluate_piece(piece).await.is_none() {
+                return;
+            }
         }
     }
 
-    async fn evaluate_piece(&self, batch: Vec<Delivery>) {
+    /// `None`: shutting down while the store is away.
+    async fn evaluate_piece(&self, batch: Vec<Delivery>) -> Option<()> {
         let Unpacked { parcels, mut comments, withdrawals } = self.unpack(batch).await;
         let rules = self.rules_in_use();
         self.find_authors(&mut comments, &rules).await;
-        let Some(facts) = self.collect_facts(&comments, rules).await else { return };
+        let facts = self.collect_facts(&comments, rules).await?;
         let (records, origins) = self.judge(comments, facts).await;
-        let Some(recorded) = self.record(&records).await else { return };
+        let recorded = self.record(&records).await?;
         // After the comments: a comment and its withdrawal may share a batch.
-        let Some(withdrawn) = self.withdraw(&withdrawals).await else { return };
+        let withdrawn = self.withdraw(&withdrawals).await?;
 
         let fates = origins.into_iter().zip(recorded).chain(withdrawn).collect();
         self.settle(parcels, fates).await;
+        Some(())
     }
 
     /// Publishes what needs another place, then acknowledges each delivery whose submissions are all

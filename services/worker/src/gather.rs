@@ -73,15 +73,12 @@ pub(crate) fn report(done: Result<(), JoinError>) {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use bytes::Bytes;
     use futures_util::FutureExt as _;
-    use moderato_domain::Timestamp;
-    use moderato_queue::{Envelope, QueueError, Settle};
     use moderato_runtime::shutdown::{self, ShutdownTrigger};
     use tokio::sync::{mpsc, oneshot};
-    use uuid::Uuid;
 
     use super::*;
+    use crate::sample::delivery;
 
     /// Hands out one message at a time, and notes how many submissions were asked for.
     struct Messages {
@@ -94,22 +91,9 @@ mod tests {
         async fn next_batch(&mut self, max_items: usize) -> Option<Vec<Delivery>> {
             let items = self.waiting.recv().await?;
             self.asked.push(max_items);
-            let envelope = Envelope::submissions(Uuid::nil(), items, Timestamp::from_millis(0), Bytes::new());
-            Some(vec![Delivery::new(envelope, 0, Box::new(Nowhere))])
+            Some(vec![delivery(0, items, 0)])
         }
         async fn stop(&mut self) {}
-    }
-
-    struct Nowhere;
-
-    #[async_trait]
-    impl Settle for Nowhere {
-        async fn ack(self: Box<Self>) -> Result<(), QueueError> {
-            Ok(())
-        }
-        async fn requeue(self: Box<Self>) -> Result<(), QueueError> {
-            Ok(())
-        }
     }
 
     /// A worker's loop, and what it depends on.

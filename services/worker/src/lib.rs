@@ -18,6 +18,8 @@ mod evaluate;
 mod gather;
 mod in_hand;
 mod judge;
+#[cfg(test)]
+mod sample;
 mod suspects;
 mod tally;
 mod unpack;

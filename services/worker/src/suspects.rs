@@ -35,38 +35,15 @@ pub(crate) fn part(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use async_trait::async_trait;
-    use bytes::Bytes;
-    use moderato_domain::Timestamp;
-    use moderato_queue::{Envelope, QueueError, Settle};
-    use uuid::Uuid;
-
     use super::*;
+    use crate::sample::delivery;
 
     /// What every backend makes a dead letter.
     const DELIVERY_LIMIT: u32 = 20;
 
-    struct Nowhere;
-
-    #[async_trait]
-    impl Settle for Nowhere {
-        async fn ack(self: Box<Self>) -> Result<(), QueueError> {
-            Ok(())
-        }
-        async fn requeue(self: Box<Self>) -> Result<(), QueueError> {
-            Ok(())
-        }
-    }
-
-    fn delivery(number: u128, delivery_count: u32) -> Delivery {
-        let id = Uuid::from_u128(number);
-        let envelope = Envelope::submissions(id, 1, Timestamp::from_millis(0), Bytes::new());
-        Delivery::new(envelope, delivery_count, Box::new(Nowhere))
-    }
-
     #[test]
     fn what_was_delivered_once_or_never_before_stays_together_and_comes_first() {
-        let batch = [(1, 2), (2, 0), (3, 1), (4, 7)].map(|(number, count)| delivery(number, count));
+        let batch = [(1, 2), (2, 0), (3, 1), (4, 7)].map(|(number, count)| delivery(number, 1, count));
         let pieces = part(batch.into());
         assert_eq!(pieces[0].iter().map(|one| one.delivery_count).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(pieces[1..].iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
@@ -77,7 +54,7 @@ mod tests {
         for culprit in 0..128 {
             let mut waiting: BTreeMap<u128, u32> = (0..128).map(|number| (number, 0)).collect();
             while waiting.len() > 1 {
-                let batch = waiting.iter().map(|(number, count)| delivery(*number, *count)).collect();
+                let batch = waiting.iter().map(|(number, count)| delivery(*number, 1, *count)).collect();
                 for piece in part(batch) {
                     let numbers: Vec<u128> =
                         piece.iter().map(|one| one.envelope.message_id.as_u128()).collect();
